@@ -1,0 +1,31 @@
+"""How a layered VIX hedge really performs on a book of SPX iron condors: measured, beside what is claimed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from alvh import errors
+from alvh._core import __version__
+from alvh.errors import AlvhError, ConfigError, DataError
+
+# Public name -> module that defines it; loaded on first use so that `import alvh` stays light.
+_LAZY: dict[str, str] = {}
+_MODULES = frozenset[str]()
+
+__all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"alvh.{name}")
+    else:
+        raise AttributeError(f"module 'alvh' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+//! Spreads, ticks and fees.

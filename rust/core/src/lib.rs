@@ -1,0 +1,19 @@
+//! The maths of alvh: calendar, pricing, marks, positions, ledger, engine and statistics.
+//!
+//! Data flows one way: market state -> marks -> policy -> positions -> ledger -> study. History and simulation
+//! drive the same engine. Nothing in this crate knows of Python.
+#![forbid(unsafe_code)]
+
+pub mod calendar;
+pub mod costs;
+pub mod error;
+pub mod instrument;
+pub mod margin;
+pub mod market;
+pub mod marks;
+pub mod math;
+pub mod pricing;
+pub mod statistics;
+pub mod surface;
+
+pub use error::{Error, Fault, Result};

@@ -1,0 +1,1 @@
+//! Reg-T and portfolio margin.

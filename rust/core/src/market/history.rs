@@ -1,0 +1,1 @@
+//! Recorded history as a market of one path: daily bars or intraday bars to steps.

@@ -1,0 +1,6 @@
+//! The market on one state per step: recorded (history) or, later, simulated.
+
+pub mod history;
+pub mod state;
+
+pub use state::{MarketSource, MarketState};

@@ -1,0 +1,113 @@
+//! One step of the market for a block of paths, in structure-of-arrays form.
+
+use crate::instrument::Day;
+
+/// Facts about a step that must reach the result: bits of [`MarketState::flags`].
+pub mod flag {
+    /// The spot of this step is a proxy, not a quote (mid-morning from daily bars, open from SPY).
+    pub const SPOT_PROXY: u32 = 1 << 0;
+    /// The VIX of this step is a proxy (stale open, mid-morning).
+    pub const VIX_PROXY: u32 = 1 << 1;
+    /// VIX futures marks are a proxy (no settlement at this time of day, or none at all).
+    pub const VX_PROXY: u32 = 1 << 2;
+    /// Before VIX futures were listed (2004-03-26) or VIX options were (2006-02-24): the hedge is hypothetical.
+    pub const HYPOTHETICAL_HEDGE: u32 = 1 << 3;
+    /// Marks of one book carry different as-of times (VIX and VX at 16:15 beside SPX at 16:00).
+    pub const ASYNCHRONOUS: u32 = 1 << 4;
+    /// No interest rate was given; zero is used.
+    pub const NO_RATE: u32 = 1 << 5;
+}
+
+/// The state of the market at one step, for `n_paths` paths. History is a block of one path.
+///
+/// All slices have `n_paths` values; a quantity that is not known is NaN. Points for prices and volatility
+/// indices, continuous decimals for rates.
+#[derive(Debug, Clone, Default)]
+pub struct MarketState {
+    /// Session, days since 1970-01-01.
+    pub day: Day,
+    /// Time of day, seconds after midnight New York.
+    pub seconds: i32,
+    /// Calendar seconds since the step before (0 for the first).
+    pub length_seconds: i64,
+    /// Last step of its session.
+    pub is_close: bool,
+    /// First step of its session.
+    pub is_open: bool,
+    /// S&P 500.
+    pub spot: Vec<f64>,
+    /// Spot VIX as quoted, including quote noise in an episode.
+    pub vix_quoted: Vec<f64>,
+    /// The VIX on which derivatives are marked.
+    pub vix: Vec<f64>,
+    /// Nine-day VIX.
+    pub vix9d: Vec<f64>,
+    /// Three-month VIX.
+    pub vix3m: Vec<f64>,
+    /// Six-month VIX.
+    pub vix6m: Vec<f64>,
+    /// Volatility of VIX.
+    pub vvix: Vec<f64>,
+    /// Cboe SKEW.
+    pub skew: Vec<f64>,
+    /// Continuous money-market rate.
+    pub rate: Vec<f64>,
+    /// Continuous dividend yield of the index.
+    pub dividend_yield: Vec<f64>,
+    /// Multiplier of all spreads (1 outside episodes).
+    pub spread_multiplier: Vec<f64>,
+    /// Expiries of the VIX futures that have a price, ascending.
+    pub vx_expiry: Vec<Day>,
+    /// VIX futures prices, expiry-major: `vx_price[i * n_paths + path]`.
+    pub vx_price: Vec<f64>,
+    /// Bits of [`flag`].
+    pub flags: u32,
+}
+
+impl MarketState {
+    /// Number of paths in the block.
+    #[inline]
+    pub fn n_paths(&self) -> usize {
+        self.spot.len()
+    }
+}
+
+/// Settlement value of an expiry and what it rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SettlementValue {
+    /// Points; NaN when the source knows none.
+    pub value: f64,
+    /// Where the value comes from.
+    pub source: SettlementSource,
+}
+
+/// What a settlement value rests on, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettlementSource {
+    /// An official settlement series (SET, VRO).
+    Series,
+    /// The official close (PM settlement).
+    Close,
+    /// The last settlement of the expiring VX contract.
+    Future,
+    /// A live opening print standing in for the settlement.
+    Open,
+    /// The prior close carried by SPY's overnight move.
+    EtfOpen,
+    /// No usable value: the close of the day stands in.
+    CloseFallback,
+}
+
+/// A driver of the engine: history or simulation.
+pub trait MarketSource {
+    /// Number of paths in this block.
+    fn n_paths(&self) -> usize;
+    /// Number of steps.
+    fn n_steps(&self) -> usize;
+    /// Writes step `step` into `state`.
+    fn fill(&self, step: usize, state: &mut MarketState);
+    /// AM settlement of SPX options on the session of step `step`, for one path.
+    fn spx_settlement(&self, step: usize, path: usize) -> SettlementValue;
+    /// Settlement of VIX options and futures on the session of step `step`, for one path.
+    fn vix_settlement(&self, step: usize, path: usize) -> SettlementValue;
+}

@@ -1,0 +1,1 @@
+//! Marks from the quotes of a chain of the user.

@@ -1,0 +1,1 @@
+//! Marks from a smile built out of index levels, where there are no quotes.

@@ -1,0 +1,1 @@
+//! Black-76 and Black-Scholes prices and greeks.

@@ -1,0 +1,1 @@
+//! Performance statistics and bootstrap intervals.

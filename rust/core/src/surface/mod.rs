@@ -1,0 +1,4 @@
+//! Volatility surfaces out of index levels: SPX smile, VIX futures curve and VIX smile.
+
+pub mod spx;
+pub mod vix;

@@ -1,0 +1,1 @@
+//! SPX smile from the level of the volatility indices.

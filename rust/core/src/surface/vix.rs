@@ -1,0 +1,1 @@
+//! VIX futures curve and VIX smile from index levels and settlements.

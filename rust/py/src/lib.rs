@@ -1,0 +1,30 @@
+//! Python bindings of `alvh-core`: conversion only, no maths.
+
+mod backtest;
+mod calendar;
+mod chain;
+mod errors;
+mod history;
+mod margin;
+mod pricing;
+mod statistics;
+mod surface;
+
+use pyo3::prelude::*;
+
+/// The compiled core of alvh.
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    backtest::register(module)?;
+    calendar::register(module)?;
+    chain::register(module)?;
+    history::register(module)?;
+    margin::register(module)?;
+    pricing::register(module)?;
+    statistics::register(module)?;
+    surface::register(module)?;
+    // The stub lists the names; a second list at run time would only have to be kept equal to it.
+    module.delattr("__all__")?;
+    Ok(())
+}
