@@ -4,14 +4,18 @@
 //! drive the same engine. Nothing in this crate knows of Python.
 #![forbid(unsafe_code)]
 
+pub mod book;
 pub mod calendar;
 pub mod costs;
+pub mod engine;
 pub mod error;
 pub mod instrument;
 pub mod margin;
 pub mod market;
 pub mod marks;
 pub mod math;
+pub mod policy;
+pub mod positions;
 pub mod pricing;
 pub mod statistics;
 pub mod surface;

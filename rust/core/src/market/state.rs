@@ -36,6 +36,10 @@ pub struct MarketState {
     pub is_open: bool,
     /// S&P 500.
     pub spot: Vec<f64>,
+    /// Highest S&P 500 of the session, known at its close; NaN before.
+    pub high: Vec<f64>,
+    /// Lowest S&P 500 of the session, known at its close; NaN before.
+    pub low: Vec<f64>,
     /// Spot VIX as quoted, including quote noise in an episode.
     pub vix_quoted: Vec<f64>,
     /// The VIX on which derivatives are marked.

@@ -1,0 +1,109 @@
+//! The legs that are held anywhere in a block, as columns; a leg shared by several books is marked once.
+
+use crate::instrument::Instrument;
+use crate::market::MarketState;
+use crate::marks::{LegBatch, Marks, Quote};
+
+/// Index of a leg in the table.
+pub type Slot = u32;
+
+const UNMARKED: Quote = Quote { mid: f64::NAN, half_spread: f64::NAN, flags: 0 };
+
+/// All live legs of a block of paths.
+#[derive(Debug, Default)]
+pub struct LegTable {
+    batch: LegBatch,
+    quotes: Vec<Quote>,
+    holders: Vec<u32>,
+    free: Vec<Slot>,
+    by_path: Vec<Vec<Slot>>,
+    scratch: LegBatch,
+    scratch_quotes: Vec<Quote>,
+}
+
+impl LegTable {
+    /// An empty table for `n_paths` paths.
+    pub fn new(n_paths: usize) -> Self {
+        Self { by_path: vec![Vec::new(); n_paths], ..Self::default() }
+    }
+
+    /// The contract of a slot.
+    #[inline]
+    pub fn instrument(&self, slot: Slot) -> Instrument {
+        self.batch.instrument[slot as usize]
+    }
+
+    /// The latest mark of a slot.
+    #[inline]
+    pub fn quote(&self, slot: Slot) -> Quote {
+        self.quotes[slot as usize]
+    }
+
+    /// One more holder of a leg: its slot, marked on the current step if it is new.
+    pub fn acquire<M: Marks>(
+        &mut self,
+        marks: &mut M,
+        state: &MarketState,
+        path: usize,
+        instrument: Instrument,
+    ) -> Slot {
+        let held = self.by_path[path].iter().copied().find(|&slot| self.batch.instrument[slot as usize] == instrument);
+        if let Some(slot) = held {
+            self.holders[slot as usize] += 1;
+            return slot;
+        }
+        let quote = self.peek(marks, state, path, instrument);
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.batch.path[slot as usize] = path as u32;
+                self.batch.instrument[slot as usize] = instrument;
+                self.quotes[slot as usize] = quote;
+                self.holders[slot as usize] = 1;
+                slot
+            }
+            None => {
+                self.batch.path.push(path as u32);
+                self.batch.instrument.push(instrument);
+                self.quotes.push(quote);
+                self.holders.push(1);
+                (self.holders.len() - 1) as Slot
+            }
+        };
+        self.by_path[path].push(slot);
+        slot
+    }
+
+    /// The mark of a leg on the current step without holding it.
+    pub fn peek<M: Marks>(
+        &mut self,
+        marks: &mut M,
+        state: &MarketState,
+        path: usize,
+        instrument: Instrument,
+    ) -> Quote {
+        self.scratch.path.clear();
+        self.scratch.instrument.clear();
+        self.scratch.path.push(path as u32);
+        self.scratch.instrument.push(instrument);
+        marks.quote(state, &self.scratch, &mut self.scratch_quotes);
+        self.scratch_quotes.first().copied().unwrap_or(UNMARKED)
+    }
+
+    /// One holder less; the slot is free when none is left.
+    pub fn release(&mut self, slot: Slot) {
+        let index = slot as usize;
+        self.holders[index] -= 1;
+        if self.holders[index] == 0 {
+            let path = self.batch.path[index] as usize;
+            self.by_path[path].retain(|&other| other != slot);
+            // A free slot stays in the batch until it is used again: marking the index costs nothing.
+            self.batch.instrument[index] = Instrument::SpxIndex;
+            self.free.push(slot);
+        }
+    }
+
+    /// Marks every leg on the current step.
+    pub fn mark<M: Marks>(&mut self, marks: &mut M, state: &MarketState) {
+        marks.quote(state, &self.batch, &mut self.quotes);
+    }
+}

@@ -1,0 +1,199 @@
+//! One loop for history and simulation: a block of paths, any number of books, step by step.
+//!
+//! On each step: interest and settlements, marks of all legs at once, the orders decided on the step before, then
+//! margin, triggers and targets for the step after. Nothing is filled at the price that triggered it.
+
+pub mod account;
+pub mod ledger;
+pub mod legs;
+pub mod orders;
+pub mod record;
+
+use account::{BookAccount, Step};
+use legs::LegTable;
+use record::{BookSeries, Partial, Record};
+
+use crate::book::{Book, RESERVED_BUCKETS};
+use crate::error::{Error, Fault, Result};
+use crate::market::{MarketSource, MarketState};
+use crate::marks::Marks;
+use crate::math;
+use crate::policy::Policy;
+
+/// Closes behind the 20-session volatility.
+const VOL_WINDOW: usize = 20;
+const SESSIONS_PER_YEAR: f64 = 252.0;
+/// Steps between two looks at the caller's wish to stop.
+const POLL_STEPS: usize = 64;
+
+/// Names of the P&L buckets of a set of books: the fixed ones, then every layer name once in order of appearance.
+pub fn bucket_names(books: &[Book]) -> Vec<String> {
+    let mut names: Vec<String> = RESERVED_BUCKETS.iter().map(ToString::to_string).collect();
+    for layer in books.iter().filter_map(|book| book.hedge.as_ref()).flat_map(|hedge| &hedge.layers) {
+        if !names.contains(&layer.name) {
+            names.push(layer.name.clone());
+        }
+    }
+    names
+}
+
+/// Annualised close-to-close volatility of the last twenty sessions of one path.
+#[derive(Debug, Clone)]
+struct RealisedVol {
+    last: f64,
+    returns: [f64; VOL_WINDOW],
+    n: usize,
+}
+
+impl RealisedVol {
+    fn new() -> Self {
+        Self { last: f64::NAN, returns: [0.0; VOL_WINDOW], n: 0 }
+    }
+
+    fn push(&mut self, close: f64) {
+        if self.last.is_finite() {
+            self.returns[self.n % VOL_WINDOW] = math::ln(close / self.last);
+            self.n += 1;
+        }
+        self.last = close;
+    }
+
+    /// Sample standard deviation, NaN before the window is full.
+    fn value(&self) -> f64 {
+        if self.n < VOL_WINDOW {
+            return f64::NAN;
+        }
+        let n = VOL_WINDOW as f64;
+        let mean = self.returns.iter().sum::<f64>() / n;
+        let squares: f64 = self.returns.iter().map(|r| (r - mean) * (r - mean)).sum();
+        (squares / (n - 1.0) * SESSIONS_PER_YEAR).sqrt()
+    }
+}
+
+/// Runs all books over one block of paths.
+///
+/// `first_path` numbers the first path of the block, `recorded` says which paths keep everything, `poll` is asked
+/// every few steps whether to go on.
+///
+/// # Errors
+/// `Interrupted` when `poll` says so; `Config` when two books share a name; `Internal` when a bucket sum differs
+/// from the change of equity.
+pub fn run<S: MarketSource, M: Marks, P: Policy>(
+    source: &S,
+    marks: &mut M,
+    policy: &mut P,
+    books: &[Book],
+    first_path: u64,
+    recorded: impl Fn(u64) -> bool,
+    poll: &mut dyn FnMut() -> bool,
+) -> Result<Partial> {
+    for (index, book) in books.iter().enumerate() {
+        if books[..index].iter().any(|other| other.name == book.name) {
+            let name = format!("{:?} twice", book.name);
+            return Err(Error::config(Fault::new("CFG060", "books", "name", name, "different names")));
+        }
+    }
+    let n_paths = source.n_paths();
+    let names = bucket_names(books);
+    let mut legs = LegTable::new(n_paths);
+    let mut accounts: Vec<Vec<BookAccount>> = (0..n_paths)
+        .map(|_| books.iter().enumerate().map(|(index, book)| new_account(index, book, &names)).collect())
+        .collect();
+    let mut records: Vec<Option<Record>> = (0..n_paths as u64)
+        .map(|path| {
+            recorded(first_path + path).then(|| Record {
+                path: first_path + path,
+                books: vec![BookSeries::default(); books.len()],
+                ..Record::default()
+            })
+        })
+        .collect();
+    let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
+    let mut state = MarketState::default();
+    for step_index in 0..source.n_steps() {
+        if step_index % POLL_STEPS == 0 && !poll() {
+            return Err(Error::Interrupted);
+        }
+        source.fill(step_index, &mut state);
+        marks.prepare(&state);
+        for phase in [Phase::Settle, Phase::Trade] {
+            if phase == Phase::Trade {
+                legs.mark(marks, &state);
+            }
+            for path in 0..n_paths {
+                if phase == Phase::Trade && state.is_close {
+                    realised[path].push(state.spot[path]);
+                }
+                let spx_settlement = source.spx_settlement(step_index, path);
+                let vix_settlement = source.vix_settlement(step_index, path);
+                for (book, account) in books.iter().zip(&mut accounts[path]) {
+                    let mut step = Step {
+                        state: &state,
+                        path,
+                        marks,
+                        legs: &mut legs,
+                        spx_settlement,
+                        vix_settlement,
+                        realised_vol: realised[path].value(),
+                        record: records[path].as_mut(),
+                    };
+                    match phase {
+                        Phase::Settle => account.accrue_and_settle(book, &mut step),
+                        Phase::Trade => {
+                            account.mark(&mut step);
+                            account.execute(book, &mut step);
+                            account.conclude(book, policy, &mut step);
+                        }
+                    }
+                }
+                if phase == Phase::Trade && state.is_close {
+                    if let Some(record) = &mut records[path] {
+                        record.day.push(state.day);
+                    }
+                }
+            }
+        }
+    }
+    let outcomes = accounts
+        .iter()
+        .enumerate()
+        .map(|(path, books)| (first_path + path as u64, books.iter().map(BookAccount::outcome).collect()))
+        .collect();
+    let partial = Partial { outcomes, records: records.into_iter().flatten().collect() };
+    check_residual(&partial, books, names.len())?;
+    Ok(partial)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Settle,
+    Trade,
+}
+
+fn new_account(index: usize, book: &Book, names: &[String]) -> BookAccount {
+    let layers = book.hedge.as_ref().map_or(&[][..], |hedge| &hedge.layers);
+    let buckets = layers
+        .iter()
+        .map(|layer| names.iter().position(|name| *name == layer.name).unwrap_or_default() as u16)
+        .collect();
+    BookAccount::new(index as u32, book, buckets, names.len())
+}
+
+/// Every session's buckets must sum to the change of its equity, to the cent.
+fn check_residual(partial: &Partial, books: &[Book], n_buckets: usize) -> Result<()> {
+    for record in &partial.records {
+        for (book, series) in books.iter().zip(&record.books) {
+            let mut before = (book.capital * 100.0).round() as i64;
+            for (session, (equity, row)) in series.equity.iter().zip(series.pnl.chunks(n_buckets)).enumerate() {
+                let residual = equity - before - row.iter().sum::<i64>();
+                if residual != 0 {
+                    let value = format!("{residual} cents");
+                    let fault = Fault::new("INT002", format!("book {:?}", book.name), "residual", value, "0 cents");
+                    return Err(Error::internal(fault.at(format!("session {session}"))));
+                }
+                before = *equity;
+            }
+        }
+    }
+    Ok(())
+}
