@@ -1,0 +1,112 @@
+//! Half the width of the market where there are no quotes.
+
+use super::InstrumentKind;
+use super::tick::tick_hundredths;
+use crate::instrument::Day;
+use crate::math::pow;
+
+/// Half-spread of an SPX option worth one point with the index at [`SPX_REFERENCE`] and VIX at [`CALM_VIX`].
+///
+/// From SPXW quotes of 2018 (more than five days to expiry, out of the money), rounded; the spreads in the chains
+/// that `tools/estimate_spreads.py` reads are printed beside it.
+const SPX_COEFFICIENT: f64 = 0.055;
+/// Index level at which [`SPX_COEFFICIENT`] was measured.
+const SPX_REFERENCE: f64 = 2_750.0;
+/// Half-spread of a VIX option worth one point with VIX at [`CALM_VIX`]: the chain of 2016-06-01, rounded.
+const VIX_COEFFICIENT: f64 = 0.03;
+/// Half-spread of a VIX future in calm, points.
+const VX_CALM: f64 = 0.025;
+/// Ceiling of the half-spread of a VIX future, points: the range seen in stress is 0.05 to 0.15.
+const VX_STRESS: f64 = 0.15;
+/// VIX at which the multiplier is one.
+const CALM_VIX: f64 = 12.0;
+/// Elasticity of spreads to VIX: 3.2 times as wide at a VIX of 33 (week of 2018-02-05).
+const VIX_ELASTICITY: f64 = 1.15;
+/// Half-spread of the note and of an index fund, as a share of the price: one cent on a 50 USD share.
+const SHARE_FRACTION: f64 = 1e-4;
+
+/// A leg whose spread is wanted. The price carries moneyness and tenor: by delta the measured widths follow its
+/// square root, so neither is an input of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpreadLeg {
+    /// Instrument family.
+    pub kind: InstrumentKind,
+    /// Middle of the market, points.
+    pub mid: f64,
+    /// S&P 500.
+    pub spot: f64,
+    /// Session.
+    pub day: Day,
+    /// VIX without quote noise, points.
+    pub vix: f64,
+}
+
+/// Multiplier of all spreads for a level of VIX, 1 at 12; NaN for a negative or unknown level.
+pub fn vix_multiplier(vix: f64) -> f64 {
+    pow(vix / CALM_VIX, VIX_ELASTICITY)
+}
+
+/// Half of ask - bid in points.
+///
+/// Options pay a coefficient times the square root of the price (the width grows slower than the price), times
+/// [`vix_multiplier`], never less than half a tick. Only the VIX option's price part scales with the multiplier, as
+/// its tick does not. NaN where an input that the rule needs is NaN.
+pub fn half_spread(leg: &SpreadLeg) -> f64 {
+    let multiplier = vix_multiplier(leg.vix);
+    let half_tick = tick_hundredths(leg.kind, leg.day, leg.mid) as f64 / 200.0;
+    let mid = if leg.mid < 0.0 { 0.0 } else { leg.mid };
+    let width = match leg.kind {
+        InstrumentKind::SpxOption => {
+            // The square root in units of the reference index, so that the rule is homogeneous in (mid, spot).
+            let scale = leg.spot / SPX_REFERENCE;
+            SPX_COEFFICIENT * (mid * scale).sqrt() * multiplier
+        }
+        InstrumentKind::VixOption => VIX_COEFFICIENT * mid.sqrt() * multiplier,
+        InstrumentKind::VixFuture => {
+            if multiplier.is_nan() {
+                return f64::NAN;
+            }
+            (VX_CALM * multiplier).clamp(VX_CALM, VX_STRESS)
+        }
+        InstrumentKind::VixNote | InstrumentKind::SpxIndex => SHARE_FRACTION * mid,
+    };
+    if width.is_nan() { f64::NAN } else { width.max(half_tick) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(kind: InstrumentKind, mid: f64, vix: f64) -> SpreadLeg {
+        SpreadLeg { kind, mid, spot: 2_750.0, day: 17_600, vix }
+    }
+
+    #[test]
+    fn golden_values_of_the_rule() {
+        let h = |kind, mid, vix| half_spread(&leg(kind, mid, vix));
+        assert!((h(InstrumentKind::SpxOption, 9.0, 12.0) - 0.165).abs() < 1e-12);
+        assert!((vix_multiplier(33.0) - 3.2).abs() < 0.01);
+        assert!((h(InstrumentKind::VixOption, 4.0, 12.0) - 0.06).abs() < 1e-12);
+        assert!((h(InstrumentKind::VixOption, 0.3, 12.0) - 0.025).abs() < 1e-12);
+        assert!((h(InstrumentKind::SpxOption, 0.05, 12.0) - 0.025).abs() < 1e-12);
+        assert!((h(InstrumentKind::VixFuture, 15.0, 10.0) - 0.025).abs() < 1e-12);
+        assert!((h(InstrumentKind::VixFuture, 15.0, 80.0) - 0.15).abs() < 1e-12);
+    }
+
+    #[test]
+    fn homogeneous_in_price_and_index_above_the_tick() {
+        let at = |scale: f64| {
+            let mut leg = leg(InstrumentKind::SpxOption, 9.0 * scale, 20.0);
+            leg.spot *= scale;
+            half_spread(&leg) / scale
+        };
+        assert!((at(2.0) - at(1.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn unknown_inputs_stay_unknown() {
+        assert!(half_spread(&leg(InstrumentKind::SpxOption, f64::NAN, 20.0)).is_nan());
+        assert!(half_spread(&leg(InstrumentKind::SpxOption, 5.0, f64::NAN)).is_nan());
+        assert!(half_spread(&leg(InstrumentKind::VixFuture, 15.0, f64::NAN)).is_nan());
+    }
+}
