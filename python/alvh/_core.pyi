@@ -1,5 +1,11 @@
 """Types of the compiled core."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
 __version__: str
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
