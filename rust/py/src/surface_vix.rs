@@ -32,12 +32,19 @@ fn vix_surface_rows<'py>(
     expiry: PyReadonlyArray1<'py, i32>,
     strike: PyReadonlyArray1<'py, f64>,
     shift: f64,
-) -> PyResult<(Floats<'py>, Bound<'py, PyArray1<u32>>, Floats<'py>, Floats<'py>, Bound<'py, PyArray1<u32>>, Floats<'py>)> {
+) -> PyResult<(Floats<'py>, Bound<'py, PyArray1<u32>>, Floats<'py>, Floats<'py>, Bound<'py, PyArray1<u32>>, Floats<'py>)>
+{
     let day = day.as_slice()?;
     let seconds = seconds.as_slice()?;
     let [vix, vix9d, vix3m, vix6m, vvix] = &indices;
-    let columns =
-        [vix.as_slice()?, vix9d.as_slice()?, vix3m.as_slice()?, vix6m.as_slice()?, vvix.as_slice()?, strike.as_slice()?];
+    let columns = [
+        vix.as_slice()?,
+        vix9d.as_slice()?,
+        vix3m.as_slice()?,
+        vix6m.as_slice()?,
+        vvix.as_slice()?,
+        strike.as_slice()?,
+    ];
     let (start, vx_expiry, vx_price, expiry) =
         (vx_start.as_slice()?, vx_expiry.as_slice()?, vx_price.as_slice()?, expiry.as_slice()?);
     let n = day.len();

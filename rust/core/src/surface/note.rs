@@ -106,3 +106,53 @@ fn bill_return(rate: f64, days: f64) -> f64 {
 fn fault(code: &'static str, row: usize, field: &str, value: f64, expected: &str) -> Error {
     Error::data(Fault::new(code, "note_levels", field, value.to_string(), expected).at(row.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_those_of_the_methodology() {
+        assert_eq!(contract_weights(0.25, 2), [0.25, 0.75]);
+        let mid = contract_weights(0.4, 4);
+        for (w, expected) in mid.iter().zip([0.4 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.6 / 3.0]) {
+            assert!((w - expected).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn one_day_by_hand() {
+        // 0.5 of each: (12 + 13) / (10 + 12) - 1 = 3/22; three days of bills at 5 % discount.
+        let levels = note_levels(
+            &[0.0, 0.0, 12.0, 13.0],
+            &[0.0, 0.0, 10.0, 12.0],
+            &[0.0, 0.5],
+            &[0.0, 0.05],
+            &[0.0, 3.0],
+            2,
+            0.0,
+            100.0,
+        )
+        .unwrap();
+        let bill = 0.000_419_410_095; // (1 / (1 - .05 * 91 / 360))^(3 / 91) - 1
+        assert!((levels[1] - 100.0 * (25.0 / 22.0 + bill)).abs() < 1e-9, "{levels:?}");
+    }
+
+    #[test]
+    fn faults_name_the_row() {
+        let bad = |price: &[f64], weight: f64, days: f64, bill: f64| {
+            note_levels(price, &[1.0; 4], &[0.0, weight], &[0.0, bill], &[0.0, days], 2, 0.0, 1.0)
+                .map_err(|error| error.to_string())
+        };
+        assert!(bad(&[1.0; 4], 0.5, 1.0, 0.0).is_ok());
+        assert_eq!(
+            bad(&[1.0; 4], 1.5, 1.0, 0.0).unwrap_err(),
+            "ROW702 note_levels:1 weight: got 1.5, expected 0 <= weight <= 1"
+        );
+        assert!(bad(&[1.0; 4], 0.5, 0.0, 0.0).unwrap_err().starts_with("ROW703 note_levels:1 days"));
+        assert!(bad(&[1.0; 4], 0.5, 1.0, 5.0).unwrap_err().starts_with("ROW704 note_levels:1 bill"));
+        assert!(bad(&[1.0, 1.0, 1.0, f64::NAN], 0.5, 1.0, 0.0).unwrap_err().starts_with("ROW705 note_levels:1 price"));
+        assert!(bad(&[1.0, 1.0, 1.0, f64::NAN], 1.0, 1.0, 0.0).is_ok());
+        assert!(bad(&[1.0; 3], 0.5, 1.0, 0.0).unwrap_err().starts_with("ROW701"));
+    }
+}

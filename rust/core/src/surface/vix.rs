@@ -46,25 +46,26 @@ const VVIX_ELASTICITY: f64 = 0.25;
 /// VVIX below this is a bad print (2006 has several under 30); treated as absent.
 const VVIX_MIN: f64 = 40.0;
 
+/// VVIX above this is taken as this and flagged: the smile is checked for arbitrage up to here.
+const VVIX_MAX: f64 = 250.0;
+
 /// Response of a future at infinite tenor relative to zero tenor, and its decay per year (Samuelson effect).
-const SAMUELSON_FLOOR: f64 = 0.40;
-const SAMUELSON_RATE: f64 = 5.5;
-/// Calm markets pay less for the last weeks than the Samuelson shape says: reduction at zero tenor.
-const CALM_DIP: f64 = 0.15;
+const SAMUELSON_FLOOR: f64 = 0.30;
+const SAMUELSON_RATE: f64 = 4.0;
+/// In calm markets the short end is damped: relative reduction at zero tenor, and its decay in years.
+const CALM_DIP: f64 = 0.30;
+const CALM_TENOR: f64 = 30.0 * DAYS;
 /// The dip holds in full up to the first VIX level and is gone at the second.
 const CALM_RANGE: (f64, f64) = (15.0, 25.0);
 
-/// Slope of the smile in z at one year, and its power of tenor.
-const SKEW: f64 = 0.20;
-const SKEW_POWER: f64 = -0.13;
-/// The slope stops growing below this tenor, years.
-const SKEW_TENOR_MIN: f64 = 7.0 * DAYS;
-/// Saturation of the smile in z: left; right is `RIGHT` / (sigma sqrt T) within `RIGHT_RANGE`.
+/// Slope of the smile in z at the money.
+const SKEW: f64 = 0.25;
+/// Saturation of the smile in z: left; right is `RIGHT` / (sigma^2 T) within `RIGHT_RANGE`.
 const LEFT: f64 = 2.2;
-const RIGHT: f64 = 0.8;
-const RIGHT_RANGE: (f64, f64) = (0.3, 6.0);
+const RIGHT: f64 = 0.22;
+const RIGHT_RANGE: (f64, f64) = (0.3, 8.0);
 /// Model-free volatility over at-the-money volatility at 30 days: constant and slope in the at-the-money volatility.
-const VARIANCE_RATIO: (f64, f64) = (1.04, 0.0);
+const VARIANCE_RATIO: (f64, f64) = (1.10, -0.075);
 /// Tenors below one hour are taken as one hour: no volatility is quoted for less.
 const TENOR_MIN: f64 = DAYS / 24.0;
 
@@ -122,8 +123,8 @@ pub struct VixSurface {
     len: usize,
     /// Nodes are settlements, not index tenors.
     listed: bool,
-    /// VVIX stands on the average relation.
-    vvix_proxy: bool,
+    /// Flags of every volatility: VVIX on the average relation, or clamped.
+    vol_flags: u32,
     /// At-the-money volatility at 30 days.
     level: f64,
     /// Share of the calm dip in force.
@@ -172,12 +173,11 @@ fn samuelson(years: f64) -> f64 {
     c * c + 2.0 * c * (1.0 - c) * (1.0 - exp(-kt)) / kt + (1.0 - c) * (1.0 - c) * (1.0 - exp(-2.0 * kt)) / (2.0 * kt)
 }
 
-/// Volatility over at-the-money volatility at z, for a tenor and at-the-money total volatility sigma sqrt T.
-fn smile(z: f64, years: f64, total: f64) -> f64 {
-    let slope = SKEW * pow(years.max(SKEW_TENOR_MIN), SKEW_POWER);
-    let bound = if z < 0.0 { LEFT } else { (RIGHT / total).clamp(RIGHT_RANGE.0, RIGHT_RANGE.1) };
+/// Volatility over at-the-money volatility at z, for at-the-money total volatility sigma sqrt T.
+fn smile(z: f64, total: f64) -> f64 {
+    let bound = if z < 0.0 { LEFT } else { (RIGHT / (total * total)).clamp(RIGHT_RANGE.0, RIGHT_RANGE.1) };
     let u = z / bound;
-    1.0 + slope * z / (1.0 + u * u).sqrt()
+    1.0 + SKEW * z / (1.0 + u * u).sqrt()
 }
 
 impl VixSurface {
@@ -185,10 +185,10 @@ impl VixSurface {
     pub fn fit(inputs: &VixInputs<'_>) -> Self {
         let vvix_known = inputs.vvix.is_finite() && inputs.vvix >= VVIX_MIN;
         let vvix = if vvix_known { inputs.vvix } else { VVIX_LEVEL * pow(inputs.vix / PIVOT, VVIX_ELASTICITY) };
-        let v = vvix / 100.0;
-        // v = level (a + b level)
+        // The root of v = level (a + b level) that tends to v / a.
         let (a, b) = VARIANCE_RATIO;
-        let level = if b == 0.0 { v / a } else { 2.0 * v / (a + (a * a + 4.0 * b * v).sqrt()) };
+        let v = vvix.min(VVIX_MAX) / 100.0;
+        let level = 2.0 * v / (a + (a * a + 4.0 * b * v).sqrt());
         let mut surface = Self {
             day: inputs.day,
             seconds: inputs.seconds,
@@ -196,7 +196,7 @@ impl VixSurface {
             nodes: [EMPTY; MAX_NODES],
             len: 0,
             listed: false,
-            vvix_proxy: !vvix_known,
+            vol_flags: if vvix_known { 0 } else { flag::PROXY } | if vvix > VVIX_MAX { flag::CLAMPED } else { 0 },
             level,
             calm: ((CALM_RANGE.1 - inputs.vix) / (CALM_RANGE.1 - CALM_RANGE.0)).clamp(0.0, 1.0),
         };
@@ -285,9 +285,11 @@ impl VixSurface {
 
     /// At-the-money volatility of a tenor.
     pub fn at_the_money(&self, years: f64) -> f64 {
-        let t = years.max(TENOR_MIN);
-        let dip = 1.0 - CALM_DIP * self.calm * (1.0 - t / MONTH).max(0.0);
-        self.level * dip * (samuelson(t) / samuelson(MONTH)).sqrt()
+        self.level * self.shape(years.max(TENOR_MIN)) / self.shape(MONTH)
+    }
+
+    fn shape(&self, years: f64) -> f64 {
+        samuelson(years).sqrt() * (1.0 - CALM_DIP * self.calm * exp(-years / CALM_TENOR))
     }
 
     /// Black-76 volatility of an option on the VIX future of the same expiry; NaN for a strike that is not positive.
@@ -298,19 +300,13 @@ impl VixSurface {
         let years = self.years(expiry).max(TENOR_MIN);
         let sigma = self.at_the_money(years);
         let total = sigma * years.sqrt();
-        sigma * smile(ln(strike / self.future(expiry).price) / total, years, total)
+        sigma * smile(ln(strike / self.future(expiry).price) / total, total)
     }
 
     /// What a volatility of an expiry rests on: bits of [`flag`].
     pub fn option_flags(&self, expiry: Day) -> u32 {
-        let mut flags = self.future(expiry).flags;
-        if self.day < FIRST_OPTION_DAY {
-            flags |= flag::HYPOTHETICAL;
-        }
-        if self.vvix_proxy {
-            flags |= flag::PROXY;
-        }
-        flags
+        let hypothetical = if self.day < FIRST_OPTION_DAY { flag::HYPOTHETICAL } else { 0 };
+        self.future(expiry).flags | self.vol_flags | hypothetical
     }
 
     /// Response of the future of an expiry to one point of spot VIX.
@@ -328,5 +324,102 @@ impl VixSurface {
         }
         moved.vix = moved_future(self.vix, 1.0, d_vix);
         moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEDNESDAY: Day = 16_953; // 2016-06-01
+    const CLOSE: i32 = 58_500;
+
+    fn inputs<'a>(expiry: &'a [Day], price: &'a [f64]) -> VixInputs<'a> {
+        VixInputs {
+            day: WEDNESDAY,
+            seconds: CLOSE,
+            vix: 14.2,
+            vix9d: f64::NAN,
+            vix3m: f64::NAN,
+            vix6m: f64::NAN,
+            vvix: 78.93,
+            vx_expiry: expiry,
+            vx_price: price,
+        }
+    }
+
+    #[test]
+    fn settlements_come_back_to_the_bit_and_between_them_the_curve_is_monotone() {
+        let expiry = [16_967, 17_002, 17_030];
+        let price = [15.275, 17.525, 18.275];
+        let surface = VixSurface::fit(&inputs(&expiry, &price));
+        for (&e, &p) in expiry.iter().zip(&price) {
+            assert_eq!(surface.future(e), Future { price: p, flags: 0 });
+        }
+        let mut last = 14.2;
+        for day in WEDNESDAY + 1..17_030 {
+            let future = surface.future(day);
+            assert!(future.price >= last && future.flags == 0, "{day} {future:?}");
+            last = future.price;
+        }
+        let beyond = surface.future(17_058);
+        assert!(beyond.flags == flag::PROXY && beyond.price > 18.275 && beyond.price < 20.0, "{beyond:?}");
+    }
+
+    #[test]
+    fn the_future_tends_to_spot_and_the_past_is_spot() {
+        let surface = VixSurface::fit(&inputs(&[], &[]));
+        let tomorrow = surface.future(WEDNESDAY + 1);
+        assert!((tomorrow.price - 14.2).abs() < 0.2 && tomorrow.flags == flag::PROXY);
+        assert!((surface.future(WEDNESDAY).price - 14.2).abs() < 1e-12);
+        assert!((surface.future(WEDNESDAY - 9).price - 14.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn flags_follow_the_listing_dates() {
+        let mut early = inputs(&[], &[]);
+        early.day = FIRST_FUTURE_DAY - 1;
+        let surface = VixSurface::fit(&early);
+        assert_eq!(surface.future(early.day + 30).flags, flag::PROXY | flag::HYPOTHETICAL);
+        early.day = FIRST_OPTION_DAY - 1;
+        let surface = VixSurface::fit(&early);
+        assert_eq!(surface.future(early.day + 30).flags, flag::PROXY);
+        assert_eq!(surface.option_flags(early.day + 30), flag::PROXY | flag::HYPOTHETICAL);
+        early.day = FIRST_OPTION_DAY;
+        early.vvix = 15.71;
+        let expiry = [early.day + 30];
+        early.vx_expiry = &expiry;
+        early.vx_price = &[15.0];
+        let surface = VixSurface::fit(&early);
+        assert_eq!((surface.future(expiry[0]).flags, surface.option_flags(expiry[0])), (0, flag::PROXY));
+        early.vvix = 251.0;
+        assert_eq!(VixSurface::fit(&early).option_flags(expiry[0]), flag::CLAMPED);
+    }
+
+    #[test]
+    fn without_spot_or_anything_nothing_is_invented() {
+        let mut bare = inputs(&[], &[]);
+        bare.vix = f64::NAN;
+        let nothing = VixSurface::fit(&bare).future(WEDNESDAY + 30);
+        assert!(nothing.price.is_nan() && nothing.flags == flag::PROXY);
+        bare.vx_expiry = &[WEDNESDAY + 14];
+        bare.vx_price = &[15.0];
+        let one = VixSurface::fit(&bare);
+        assert_eq!(one.future(WEDNESDAY + 7).price.to_bits(), 15.0_f64.to_bits());
+        assert!(one.future(WEDNESDAY + 44).price > 15.0);
+        assert!(one.implied_vol(0.0, WEDNESDAY + 14).is_nan() && one.implied_vol(-1.0, WEDNESDAY + 14).is_nan());
+    }
+
+    #[test]
+    fn a_shift_moves_the_ladder_and_stays_positive() {
+        let expiry = [16_967, 17_002];
+        let surface = VixSurface::fit(&inputs(&expiry, &[15.275, 17.525]));
+        let up = surface.shift(10.0);
+        for (&e, p) in expiry.iter().zip([15.275, 17.525]) {
+            assert!((up.future(e).price - p - 10.0 * surface.beta(e)).abs() < 1e-12);
+            let down = surface.shift(-60.0).future(e).price;
+            assert!(down > 0.0 && down < p);
+        }
+        assert!((moved_future(20.0, 0.5, -0.01) - 19.995).abs() < 1e-6);
     }
 }
