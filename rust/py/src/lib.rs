@@ -9,6 +9,7 @@ mod margin;
 mod pricing;
 mod statistics;
 mod surface;
+mod surface_vix;
 
 use pyo3::prelude::*;
 
@@ -24,6 +25,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pricing::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
+    surface_vix::register(module)?;
     // The stub lists the names; a second list at run time would only have to be kept equal to it.
     module.delattr("__all__")?;
     Ok(())
