@@ -63,3 +63,21 @@ def vix_note_levels(
     fee: float,
     base: float,
 ) -> _Floats: ...
+import numpy.typing as npt
+
+__version__: str
+
+# surface: SPX
+def spx_surface_vol(
+    spot: npt.NDArray[np.float64],
+    rate: npt.NDArray[np.float64],
+    dividend_yield: npt.NDArray[np.float64],
+    vix: npt.NDArray[np.float64],
+    vix9d: npt.NDArray[np.float64],
+    vix3m: npt.NDArray[np.float64],
+    vix6m: npt.NDArray[np.float64],
+    skew: npt.NDArray[np.float64],
+    row: npt.NDArray[np.uint32],
+    strike: npt.NDArray[np.float64],
+    years: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]: ...

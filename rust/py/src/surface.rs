@@ -1,8 +1,87 @@
 //! Conversion for the surface functions of the core.
 
+use alvh_core::surface::spx::{SpxInputs, SpxSurface};
+use alvh_core::{Error, Fault};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::errors::to_py;
+
 /// Adds the surface functions to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(spx_surface_vol, module)?)
+}
+
+type Column<'py> = PyReadonlyArray1<'py, f64>;
+type VolsAndFlags<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u32>>);
+
+/// Implied volatilities off the SPX surfaces of several moments: query i asks surface `row[i]`.
+#[pyfunction]
+fn spx_surface_vol<'py>(
+    py: Python<'py>,
+    spot: Column<'py>,
+    rate: Column<'py>,
+    dividend_yield: Column<'py>,
+    vix: Column<'py>,
+    vix9d: Column<'py>,
+    vix3m: Column<'py>,
+    vix6m: Column<'py>,
+    skew: Column<'py>,
+    row: PyReadonlyArray1<'py, u32>,
+    strike: Column<'py>,
+    years: Column<'py>,
+) -> PyResult<VolsAndFlags<'py>> {
+    let spot = spot.as_slice()?;
+    let n = spot.len();
+    let rate = same(py, "rate", rate.as_slice()?, n)?;
+    let dividend_yield = same(py, "dividend_yield", dividend_yield.as_slice()?, n)?;
+    let vix = same(py, "vix", vix.as_slice()?, n)?;
+    let vix9d = same(py, "vix9d", vix9d.as_slice()?, n)?;
+    let vix3m = same(py, "vix3m", vix3m.as_slice()?, n)?;
+    let vix6m = same(py, "vix6m", vix6m.as_slice()?, n)?;
+    let skew = same(py, "skew", skew.as_slice()?, n)?;
+    let row = row.as_slice()?;
+    let strike = same(py, "strike", strike.as_slice()?, row.len())?;
+    let years = same(py, "years", years.as_slice()?, row.len())?;
+    if let Some(position) = row.iter().position(|&row| row as usize >= n) {
+        let fault = Fault::new("COL902", "spx_surface_vol", "row", row[position].to_string(), format!("< {n}"));
+        return Err(to_py(py, &Error::data(fault.at(position.to_string()))));
+    }
+
+    let (vols, flags) = py.detach(|| {
+        let surfaces: Vec<SpxSurface> = (0..n)
+            .map(|i| {
+                SpxSurface::fit(&SpxInputs {
+                    spot: spot[i],
+                    rate: rate[i],
+                    dividend_yield: dividend_yield[i],
+                    vix: vix[i],
+                    vix9d: vix9d[i],
+                    vix3m: vix3m[i],
+                    vix6m: vix6m[i],
+                    skew: skew[i],
+                })
+            })
+            .collect();
+        let vols: Vec<f64> = row
+            .iter()
+            .zip(strike.iter().zip(years))
+            .map(|(&row, (&strike, &years))| surfaces[row as usize].implied_vol(strike, years))
+            .collect();
+        (vols, surfaces.iter().map(SpxSurface::flags).collect::<Vec<u32>>())
+    });
+    let (vols, flags) = (vols.into_pyarray(py), flags.into_pyarray(py));
+    vols.try_readwrite()?.make_nonwriteable();
+    flags.try_readwrite()?.make_nonwriteable();
+    Ok((vols, flags))
+}
+
+/// The column, if it has the length of the columns beside it.
+fn same<'a>(py: Python<'_>, field: &'static str, column: &'a [f64], n: usize) -> PyResult<&'a [f64]> {
+    if column.len() == n {
+        return Ok(column);
+    }
+    let fault =
+        Fault::new("COL901", "spx_surface_vol", field, format!("{} values", column.len()), format!("{n} values"));
+    Err(to_py(py, &Error::data(fault)))
 }
