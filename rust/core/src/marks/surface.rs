@@ -7,7 +7,7 @@ use crate::instrument::{Day, Instrument, Right, Settlement, years_between};
 use crate::market::MarketState;
 use crate::math;
 use crate::pricing::black;
-use crate::surface::note::NoteIndex;
+use crate::surface::note_index::NoteIndex;
 use crate::surface::spx::{SpxInputs, SpxSurface};
 use crate::surface::vix::{VixInputs, VixSurface};
 
