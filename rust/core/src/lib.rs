@@ -13,6 +13,7 @@ pub mod market;
 pub mod marks;
 pub mod math;
 pub mod pricing;
+pub mod rng;
 pub mod statistics;
 pub mod surface;
 
