@@ -52,8 +52,9 @@ class Intervals:
     metrics, quantities : list of str
         Names along the second axis of `books` and of `paired`.
     books, paired : ndarray, shape (n_books, n_names, 4)
-        Value, lower end, upper end, share of replicates in which the statistic is undefined. `paired` compares each
-        book with the base book: differences are book minus base, reductions are 1 - book / base.
+        Value, lower end, upper end, share of replicates in which the statistic is undefined. `paired`
+        compares each book with the base book: differences are book minus base, reductions are 1 - book /
+        base.
     block : float
         Mean block length, sessions.
     """
@@ -106,7 +107,7 @@ def optimal_block_length(values: ArrayLike) -> float:
     Returns
     -------
     float
-        Sessions; NaN for fewer than 8 values or a constant series.
+        Sessions; NaN for fewer than 9 values or a constant series.
     """
     return _core.optimal_block_length(_vector(values))
 
@@ -114,8 +115,8 @@ def optimal_block_length(values: ArrayLike) -> float:
 def metrics(pnl: ArrayLike, capital: float, interest: ArrayLike | None = None) -> dict[str, float]:
     """Statistics of one daily P&L series of a fixed-capital account.
 
-    Daily returns are P&L over the equity of the evening before; Sharpe and Sortino use them without the interest
-    earned on cash. A year has 252 sessions. An undefined statistic is NaN.
+    Daily returns are P&L over the equity of the evening before; Sharpe and Sortino use them without the
+    interest earned on cash. A year has 252 sessions. An undefined statistic is NaN.
 
     Parameters
     ----------
@@ -129,9 +130,9 @@ def metrics(pnl: ArrayLike, capital: float, interest: ArrayLike | None = None) -
     Returns
     -------
     dict of str to float
-        ``pnl`` and ``max_drawdown_usd`` in USD; ``cagr`` and ``volatility`` per year; ``sharpe``, ``sortino``;
-        ``expected_shortfall_95``, ``expected_shortfall_99`` (daily, positive when losses); ``max_drawdown`` as a
-        fraction of the peak; ``drawdown_sessions``.
+        ``pnl`` and ``max_drawdown_usd`` in USD; ``cagr`` and ``volatility`` per year; ``sharpe``,
+        ``sortino``; ``expected_shortfall_95``, ``expected_shortfall_99`` (daily, positive when losses);
+        ``max_drawdown`` as a fraction of the peak; ``drawdown_sessions``.
 
     Raises
     ------
@@ -161,17 +162,18 @@ def intervals(
 ) -> Intervals:
     """Statistics of books over the same sessions, with paired bootstrap intervals.
 
-    Stationary block bootstrap of daily P&L in USD (Politis and Romano 1994, doi:10.1080/01621459.1994.10476870): the
-    same days are drawn for all books, and the equity of a resampled path is capital + cumulated resampled P&L,
-    because a fixed-capital account adds dollars and does not compound. Replicate i depends on (seed, i) only.
+    Stationary block bootstrap of daily P&L in USD (Politis and Romano 1994,
+    doi:10.1080/01621459.1994.10476870): the same days are drawn for all books, and the equity of a resampled
+    path is capital + cumulated resampled P&L, because a fixed-capital account adds dollars and does not
+    compound. Replicate i depends on (seed, i) only.
 
     Parameters
     ----------
     capital : sequence of float, length n_books
         Capital, USD.
     pnl, interest, credit, hedge, hedge_calm : array_like, shape (n_books, n_sessions)
-        Daily USD: P&L, interest in it, credit of condors opened, P&L of the hedge layers after their costs, and the
-        same on non-event days only. Missing ones are zero.
+        Daily USD: P&L, interest in it, credit of condors opened, P&L of the hedge layers after their costs,
+        and the same on non-event days only. Missing ones are zero.
     base : int
         Book that the others are compared with; it also fixes the block length.
     seed : int
@@ -179,8 +181,8 @@ def intervals(
     replicates : int
         Resampled paths.
     block : float, optional
-        Mean block length in sessions; by default the longer of the optimal ones for the base book's P&L and for its
-        absolute deviations.
+        Mean block length in sessions; by default the longer of the optimal ones for the base book's P&L and
+        for its absolute deviations.
     level : float
         Probability inside an interval.
 

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENTS", "Event", "Study"]
 
-# Buckets of the attribution that are not hedge layers.
-_NOT_LAYERS = frozenset(
-    ("short_put", "long_put", "short_call", "long_call", "portfolio", "interest", "fees", "slippage")
-)
+# Buckets of the attribution; every other bucket is a hedge layer.
+_CONDOR_LEGS = frozenset(("short_put", "long_put", "short_call", "long_call"))
+_NOT_LAYERS = _CONDOR_LEGS | {"portfolio", "interest", "fees", "slippage"}
 # First session of VIX options at Cboe: a hedge of VIX options before it is hypothetical.
 _VIX_OPTIONS_LISTED = date(2006, 2, 24)
 _EPOCH = date(1970, 1, 1)
@@ -91,6 +90,7 @@ _COUNTS = (
     ("entries_capped", "risk-capped, %", 100.0, 1),
     ("turnover", "turnover, x/year", 1.0, 1),
 )
+_ENDS = ("", "_low", "_high")
 _COLUMN = 25
 _LABEL = 20
 _BOOKS_PER_PANEL = 3
@@ -155,7 +155,7 @@ class Study:
         )
         object.__setattr__(self, "_statistics", {**vars(found)})
 
-    # --- identity -----------------------------------------------------------------------------------------------
+    # --- identity ----------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Study):
@@ -164,7 +164,7 @@ class Study:
 
     __hash__ = None  # type: ignore[assignment]
 
-    # --- what was run -------------------------------------------------------------------------------------------
+    # --- what was run ------------------------------------------------------------------------------
 
     @property
     def books(self) -> list[str]:
@@ -188,7 +188,7 @@ class Study:
         """What the data cover, and counted flags of the data and of the marks."""
         return {"note": self.note, "flags": dict(self.raw["flags"]), "marks": dict(self.raw["marks"])}
 
-    # --- statistics ---------------------------------------------------------------------------------------------
+    # --- statistics --------------------------------------------------------------------------------
 
     def summary(self) -> pd.DataFrame:
         """Statistics per book.
@@ -196,9 +196,9 @@ class Study:
         Returns
         -------
         pandas.DataFrame
-            One row per book. Each bootstrapped statistic has ``_low`` and ``_high`` columns (95 % interval); units
-            as in :func:`alvh.statistics.metrics`, ``credit`` in USD, ``hedge_cost`` as a fraction of the capital per
-            year (net loss of the layers after their fees and slippage), ``credit_kept`` as
+            One row per book. Each bootstrapped statistic has ``_low`` and ``_high`` columns (95 % interval);
+            units as in :func:`alvh.statistics.metrics`, ``credit`` in USD, ``hedge_cost`` as a fraction of
+            the capital per year (net loss of the layers after their fees and slippage), ``credit_kept`` as
             (credit - hedge cost on non-event days) / credit. Counts and shares follow without intervals;
             ``hypothetical_hedge_pnl`` is the part of ``hedge_pnl`` earned before VIX options were listed.
         """
@@ -208,7 +208,7 @@ class Study:
         columns = _interval_columns(names, values)
         dates = [self._drawdown_dates(index) for index in range(len(self.books))]
         for position, name in enumerate(("drawdown_peak", "drawdown_trough", "drawdown_recovery")):
-            columns[name] = pd.to_datetime([row[position] for row in dates])
+            columns[name] = pd.DatetimeIndex([row[position] for row in dates])
         columns.update(self._counts())
         return pd.DataFrame(columns, index=pd.Index(self.books, name="book"))
 
@@ -224,10 +224,10 @@ class Study:
         -------
         pandas.DataFrame
             One row per other book: ``pnl_difference`` (USD), ``drawdown_ratio``, ``drawdown_reduction``
-            (1 - ratio of maximum drawdowns), ``expected_shortfall_reduction`` (95 %), ``hedge_cost`` (fraction of
-            capital per year) and ``hedge_cost_difference``, ``credit_kept`` ((credit - hedge cost on non-event days)
-            / credit) and ``pnl_kept`` (P&L over the base's, where that is positive), each with ``_low`` and ``_high``
-            (95 %), and ``reading``, the same in words.
+            (1 - ratio of maximum drawdowns), ``expected_shortfall_reduction`` (95 %), ``hedge_cost``
+            (fraction of capital per year) and ``hedge_cost_difference``, ``credit_kept`` ((credit - hedge
+            cost on non-event days) / credit) and ``pnl_kept`` (P&L over the base's, where that is positive),
+            each with ``_low`` and ``_high`` (95 %), and ``reading``, the same in words.
 
         Raises
         ------
@@ -258,9 +258,11 @@ class Study:
         import pandas as pd
 
         cents = self.raw["attribution"].sum(axis=2)
-        return pd.DataFrame(cents / 100.0, index=pd.Index(self.books, name="book"), columns=self.raw["buckets"])
+        return pd.DataFrame(
+            cents / 100.0, index=pd.Index(self.books, name="book"), columns=self.raw["buckets"]
+        )
 
-    # --- series -------------------------------------------------------------------------------------------------
+    # --- series ------------------------------------------------------------------------------------
 
     def equity(self) -> pd.DataFrame:
         """Equity at the close.
@@ -279,7 +281,7 @@ class Study:
 
     @property
     def drawdown(self) -> pd.DataFrame:
-        """Fall from the highest equity so far as a fraction of it, sessions x books; the capital is the first peak."""
+        """Fall from the highest equity so far as a fraction of it, sessions x books."""
         equity = self.raw["equity"]
         peak = np.maximum.accumulate(np.maximum(equity, self.raw["capital"][:, None]), axis=1)
         return self._sessions_frame(np.minimum(1.0 - equity / peak, 1.0))
@@ -303,15 +305,17 @@ class Study:
                 "day": np.broadcast_to(self._days(), shape).ravel(),
                 "book": np.broadcast_to(np.array(self.books, dtype=object)[None, :, None], shape).ravel(),
                 "item": np.repeat(np.array(list(items), dtype=object), shape[1] * shape[2]),
-                "value": np.stack([np.asarray(values, dtype=np.float64) for values in items.values()]).ravel(),
+                "value": np.stack(
+                    [np.asarray(values, dtype=np.float64) for values in items.values()]
+                ).ravel(),
             }
         )
 
-    # --- records ------------------------------------------------------------------------------------------------
+    # --- records -----------------------------------------------------------------------------------
 
     @property
     def trades(self) -> pd.DataFrame:
-        """Every fill: time, leg, contracts (signed), mid and price in points, fee and slippage in USD, bucket, rule."""
+        """Every fill: time, leg, signed contracts, mid and price in points, fee and slippage in USD, rule."""
         frame = self._records("trades")
         bucket = np.asarray(self.raw["buckets"], dtype=object)
         frame["bucket"] = bucket[self.raw["trades"]["bucket"]]
@@ -319,7 +323,7 @@ class Study:
 
     @property
     def condors(self) -> pd.DataFrame:
-        """Closed condors: dates, contracts, credit, net P&L and maximum loss in USD, exit rule, double breach."""
+        """Closed condors: dates, contracts, credit, net P&L and maximum loss in USD, exit rule."""
         return self._records("condors")
 
     def decisions(self) -> pd.DataFrame:
@@ -333,7 +337,7 @@ class Study:
         return self._records("decisions")
 
     def incidents(self) -> pd.DataFrame:
-        """What happened to the books.
+        """List what happened to the books.
 
         Returns
         -------
@@ -351,10 +355,10 @@ class Study:
         Returns
         -------
         pandas.DataFrame
-            ``event``, ``start``, ``end``, ``book``, ``pnl`` (USD over the window), ``max_drawdown`` (fraction) and
-            ``max_drawdown_usd`` inside the window from the equity before it, ``sessions_to_recover`` (from the first
-            session of the window until the equity is back at its value before it; 0 when never below, NaN when not
-            yet back), ``skipped`` (a reason, or empty).
+            ``event``, ``start``, ``end``, ``book``, ``pnl`` (USD over the window), ``max_drawdown``
+            (fraction) and ``max_drawdown_usd`` inside the window from the equity before it,
+            ``sessions_to_recover`` (from the first session of the window until the equity is back at its
+            value before it; 0 when never below, NaN when not yet back), ``skipped`` (a reason, or empty).
         """
         import pandas as pd
 
@@ -372,7 +376,7 @@ class Study:
         frame = pd.DataFrame(rows, columns=[*columns, "sessions_to_recover", "skipped"])
         return frame.assign(start=pd.to_datetime(frame["start"]), end=pd.to_datetime(frame["end"]))
 
-    # --- outputs ------------------------------------------------------------------------------------------------
+    # --- outputs -----------------------------------------------------------------------------------
 
     @property
     def plot(self) -> StudyPlot:
@@ -387,8 +391,8 @@ class Study:
         Returns
         -------
         str
-            Strict JSON with ``books``, ``paired``, ``base``, ``claims``, ``events``, ``attribution``, ``slippage``,
-            ``sensitivity``, ``quality`` and ``provenance``; undefined numbers are null.
+            Strict JSON with ``books``, ``paired``, ``base``, ``claims``, ``events``, ``attribution``,
+            ``slippage``, ``sensitivity``, ``quality`` and ``provenance``; undefined numbers are null.
         """
         result = {
             "books": _rows(self.summary()),
@@ -405,7 +409,7 @@ class Study:
         return json.dumps(_plain(result), allow_nan=False, indent=2)
 
     def sentences(self) -> list[str]:
-        """What each other book did against the base, one plain sentence each.
+        """Say what each other book did against the base, one plain sentence each.
 
         Returns
         -------
@@ -415,7 +419,7 @@ class Study:
         return self.paired()["reading"].tolist()
 
     def sensitivity_lines(self) -> list[str]:
-        """Final P&L under other fills and other variants.
+        """Tabulate final P&L under other fills and other variants.
 
         Returns
         -------
@@ -428,7 +432,9 @@ class Study:
             labels = [f"{share:.0%} of half-spread" for share in fills.index]
             lines += _kusd_table("P&L by fill, kUSD", labels, fills)
         if self.sensitivity is not None:
-            lines += _kusd_table("P&L by variant, kUSD", [str(x) for x in self.sensitivity.index], self.sensitivity)
+            lines += _kusd_table(
+                "P&L by variant, kUSD", [str(x) for x in self.sensitivity.index], self.sensitivity
+            )
         return lines
 
     def __repr__(self) -> str:
@@ -436,26 +442,27 @@ class Study:
         block = self._statistics["block"]
         lines = [
             f"Study of {len(self.books)} books over {len(days)} sessions, {days[0]} to {days[-1]}",
-            f"95 % intervals: {self.replicates} paired resamples of daily P&L, mean block {block:.0f} sessions",
+            f"95 % intervals: {self.replicates} paired resamples of daily P&L in blocks of {block:.0f} on average",
         ]
-        summary = self.summary()
+        columns = {name: column.tolist() for name, column in self.summary().items()}
         for start in range(0, len(self.books), _BOOKS_PER_PANEL):
-            panel = self.books[start : start + _BOOKS_PER_PANEL]
-            lines += ["", _line("", [_shorten(name, _COLUMN - 2) for name in panel])]
+            panel = range(len(self.books))[start : start + _BOOKS_PER_PANEL]
+            lines += ["", _line("", [_shorten(self.books[book], _COLUMN - 2) for book in panel])]
             for name, label, factor, digits in _ROWS:
                 cells = [
-                    _cell(summary.loc[book, [name, f"{name}_low", f"{name}_high"]].to_list(), factor, digits)
-                    for book in panel
+                    _cell([columns[f"{name}{end}"][book] for end in _ENDS], factor, digits) for book in panel
                 ]
                 lines.append(_line(label, cells))
             for name, label, factor, digits in _COUNTS:
-                lines.append(_line(label, [_number(summary.loc[book, name], factor, digits) for book in panel]))
+                cells = [_number(columns[name][book], factor, digits) for book in panel]
+                lines.append(_line(label, cells))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape('\n'.join([repr(self), '', *self.sentences()]))}</pre>"
+        text = "\n".join([repr(self), "", *self.sentences()])
+        return f"<pre>{escape(text)}</pre>"
 
-    # --- inside -------------------------------------------------------------------------------------------------
+    # --- inside ------------------------------------------------------------------------------------
 
     def _days(self) -> NDArray[np.datetime64]:
         return np.asarray(self.raw["day"]).astype("datetime64[D]").astype("datetime64[ns]")
@@ -466,7 +473,9 @@ class Study:
     def _sessions_frame(self, values: NDArray[Any]) -> pd.DataFrame:
         import pandas as pd
 
-        return pd.DataFrame(values.T.copy(), index=pd.DatetimeIndex(self._days(), name="day"), columns=self.books)
+        return pd.DataFrame(
+            values.T.copy(), index=pd.DatetimeIndex(self._days(), name="day"), columns=self.books
+        )
 
     def _daily_pnl(self) -> NDArray[np.float64]:
         # From cents, so that a day without a change is exactly zero.
@@ -476,7 +485,7 @@ class Study:
         buckets = list(self.raw["buckets"])
         if name not in buckets:
             return np.zeros(self.raw["equity"].shape)
-        return np.asarray(self.raw["attribution"][:, buckets.index(name), :] / 100.0)
+        return np.array(self.raw["attribution"][:, buckets.index(name), :] / 100.0)
 
     def _check_attribution(self) -> None:
         before = np.concatenate((self.raw["capital"][:, None], self.raw["equity"][:, :-1]), axis=1)
@@ -568,11 +577,13 @@ class Study:
             return np.bincount(book, weights=weight, minlength=n).astype(np.float64)
 
         def incidents(prefix: str) -> NDArray[np.float64]:
-            chosen = np.array([kind.startswith(prefix) for kind in kinds], dtype=bool)
-            return count(events["book"], chosen[events["kind"]].astype(float)) if len(events["book"]) else np.zeros(n)
+            chosen = [index for index, kind in enumerate(kinds) if kind.startswith(prefix)]
+            return count(events["book"][np.isin(events["kind"], chosen)])
 
         closed = count(condors["book"])
-        opened = closed + self.raw["open_condors"][:, -1].clip(0, 1)
+        legs = np.array([name in _CONDOR_LEGS for name in self.raw["buckets"]])
+        positions = np.stack((trades["book"], trades["position"]))[:, legs[trades["bucket"]]]
+        opened = count(np.unique(positions, axis=1)[0])
         skipped = incidents("entry_skipped")
         notional = np.abs(trades["contracts"] * trades["price"] * trades["multiplier"])
         years = len(self.raw["day"]) / _SESSIONS_PER_YEAR
@@ -614,15 +625,18 @@ class Study:
     def _reading(self, name: object, row: pd.Series[Any]) -> str:
         own, other = (self._value(book, "max_drawdown") for book in (str(name), self.base))
 
-        def percent(quantity: str, digits: int = 0) -> str:
-            return _cell([row[quantity], row[f"{quantity}_low"], row[f"{quantity}_high"]], 100.0, digits, " %")
+        def cell(quantity: str, factor: float, digits: int, unit: str) -> str:
+            return _cell([row[f"{quantity}{end}"] for end in _ENDS], factor, digits, unit)
 
-        difference = _cell([row[f"pnl_difference{end}"] for end in ("", "_low", "_high")], 1e-3, 1, " kUSD")
+        reduction = cell("drawdown_reduction", 100.0, 0, " %")
+        difference = cell("pnl_difference", 1e-3, 1, " kUSD")
+        cost = cell("hedge_cost", 100.0, 2, " %")
+        kept = cell("credit_kept", 100.0, 0, " %")
         return (
             f"{name} against {self.base}: maximum drawdown {_number(own, 100.0, 1)} % instead of "
-            f"{_number(other, 100.0, 1)} %, reduced by {percent('drawdown_reduction')}; "
-            f"P&L difference {difference}; hedge cost {percent('hedge_cost', 2)} of capital a year; "
-            f"credit kept {percent('credit_kept')}."
+            f"{_number(other, 100.0, 1)} %, a reduction of {reduction}; "
+            f"P&L difference {difference}; hedge cost {cost} of capital a year; "
+            f"credit kept {kept}."
         )
 
     def _value(self, book: str, metric: str) -> float:
@@ -631,7 +645,7 @@ class Study:
 
 
 def _frozen(value: Any) -> Any:
-    """The value with every array in it read-only; an array that the caller could still write to is copied."""
+    """Make every array in the value read-only; copy one that the caller could still write to."""
     if isinstance(value, np.ndarray):
         if value.flags.writeable:
             value = value.copy()
@@ -663,17 +677,24 @@ def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
 def _interval_columns(names: list[str], values: NDArray[np.float64]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for index, name in enumerate(names):
-        for position, suffix in enumerate(("", "_low", "_high")):
+        for position, suffix in enumerate(_ENDS):
             columns[f"{name}{suffix}"] = values[:, index, position]
     return columns
 
 
 def _rows(frame: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
-    return {} if frame is None else {str(name): row.to_dict() for name, row in frame.iterrows()}
+    return (
+        {}
+        if frame is None
+        else {
+            str(row): dict(zip(frame.columns, values, strict=True))
+            for row, *values in frame.itertuples(name=None)
+        }
+    )
 
 
 def _plain(value: Any) -> Any:
-    """The value in types of strict JSON."""
+    """Turn the value into types of strict JSON."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -696,7 +717,9 @@ def _number(value: float, factor: float, digits: int) -> str:
 
 def _cell(triple: list[float], factor: float, digits: int, unit: str = "") -> str:
     value, low, high = (_number(float(x), factor, digits) for x in triple)
-    return f"{value}{unit}" if low == high == "n/a" or value == low == high else f"{value}{unit} [{low}, {high}]"
+    return (
+        f"{value}{unit}" if low == high == "n/a" or value == low == high else f"{value}{unit} [{low}, {high}]"
+    )
 
 
 def _shorten(text: str, width: int) -> str:

@@ -224,14 +224,14 @@ fn automatic_block(pnl: &[f64]) -> f64 {
 /// Mean block length of the stationary bootstrap that minimises the error of the variance of the mean.
 ///
 /// Politis and White (2004), doi:10.1081/ETC-120028836, with the correction of Patton, Politis and White (2009),
-/// doi:10.1080/07474930802459016. NaN for fewer than 8 values or a constant series.
+/// doi:10.1080/07474930802459016. NaN for fewer than 9 values or a constant series.
 pub fn optimal_block_length(values: &[f64]) -> f64 {
     let n = values.len();
     let mean = values.iter().sum::<f64>() / n as f64;
     let centred: Vec<f64> = values.iter().map(|x| x - mean).collect();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     let largest = values.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-    if n < 8 || dot(&centred, &centred).sqrt() <= 16.0 * f64::EPSILON * largest * (n as f64).sqrt() {
+    if n < 9 || dot(&centred, &centred).sqrt() <= 16.0 * f64::EPSILON * largest * (n as f64).sqrt() {
         return f64::NAN;
     }
     let size = n as f64;
