@@ -1,5 +1,7 @@
 """Types of the compiled core."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,3 +94,21 @@ def calendar_expiries(product: str, start: int, end: int, weekly: bool) -> npt.N
 def calendar_listed(
     product: str, on: int, weekly: bool
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]: ...
+# statistics
+def study_statistics(
+    capital: NDArray[np.float64],
+    pnl: NDArray[np.float64],
+    interest: NDArray[np.float64],
+    credit: NDArray[np.float64],
+    hedge: NDArray[np.float64],
+    hedge_calm: NDArray[np.float64],
+    *,
+    base: int,
+    seed: int,
+    replicates: int,
+    block: float | None,
+    level: float,
+) -> dict[str, Any]: ...
+def drawdown(capital: float, pnl: NDArray[np.float64]) -> tuple[float, float, int, int, int | None, int]: ...
+def optimal_block_length(values: NDArray[np.float64]) -> float: ...
+def bootstrap_indices(n: int, block: float, seed: int, replicate: int) -> NDArray[np.uint32]: ...

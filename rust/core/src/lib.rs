@@ -17,6 +17,7 @@ pub mod math;
 pub mod policy;
 pub mod positions;
 pub mod pricing;
+pub mod rng;
 pub mod statistics;
 pub mod surface;
 

@@ -1,0 +1,159 @@
+"""Pictures of a study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alvh._files import write_whole
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from alvh.study import Study
+
+__all__ = ["StudyPlot"]
+
+# Okabe and Ito (2008), "Color universal design": told apart by readers with any common colour blindness.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_STYLES = ("-", "--", "-.", ":")
+_GREY = "#5A5A5A"
+
+
+class StudyPlot:
+    """Equity and drawdown of the books of a study.
+
+    Parameters
+    ----------
+    study : Study
+        What to draw.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def equity(self, ax: Axes | None = None) -> Axes:
+        """Equity of each book, thousands of USD.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+        """
+        ax = _axes() if ax is None else ax
+        self._lines(ax, self._study.equity() / 1e3)
+        ax.set_ylabel("equity, thousand USD")
+        ax.yaxis.set_major_formatter("{x:,.0f}")
+        return ax
+
+    def drawdown(self, ax: Axes | None = None) -> Axes:
+        """Fall from the highest equity so far, percent of it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+        """
+        ax = _axes() if ax is None else ax
+        self._lines(ax, -100.0 * self._study.drawdown)
+        ax.set_ylabel("drawdown, % of peak")
+        ax.set_ylim(top=0.0)
+        return ax
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a PNG with the equity above and the drawdown below.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; it appears whole or not at all.
+
+        Returns
+        -------
+        pathlib.Path
+            The path.
+
+        Raises
+        ------
+        OSError
+            When the folder does not exist or cannot be written to.
+        """
+        figure = _figure(11.0, 7.0)
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        self.equity(top)
+        self.drawdown(bottom)
+        self._name_events(top)
+        handles, labels = top.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5), frameon=False)
+        days = self._study.equity().index
+        figure.suptitle(
+            f"Equity and drawdown, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}", x=0.01, ha="left", fontsize=12
+        )
+        return write_whole(path, lambda stream: figure.savefig(stream, format="png", dpi=150))
+
+    def _lines(self, ax: Axes, frame: pd.DataFrame) -> None:
+        for start, end, _ in self._windows():
+            ax.axvspan(start, end, color="#999999", alpha=0.18, linewidth=0)
+        for index, name in enumerate(frame.columns):
+            ax.plot(
+                frame.index.to_numpy(),
+                frame[name].to_numpy(),
+                label=str(name).replace("_", " "),
+                color=_COLOURS[index % len(_COLOURS)],
+                linestyle=_STYLES[index // len(_COLOURS) % len(_STYLES)],
+                linewidth=1.3,
+            )
+        ax.margins(x=0.01)
+        ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(colors=_GREY)
+
+    def _name_events(self, ax: Axes) -> None:
+        for start, end, name in self._windows():
+            ax.annotate(
+                name,
+                (start + (end - start) / 2, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                rotation=35,
+                ha="left",
+                va="bottom",
+                fontsize=7.5,
+                color=_GREY,
+                annotation_clip=False,
+            )
+
+    def _windows(self) -> list[tuple[Any, Any, str]]:
+        frame = self._study.events()
+        covered = frame[frame["skipped"] == ""].drop_duplicates("event")
+        return list(zip(covered["start"], covered["end"], covered["event"], strict=True))
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # No pyplot: it would keep the figure alive and choose a window system.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _axes() -> Axes:
+    return _figure(9.0, 4.5).subplots()

@@ -1,0 +1,739 @@
+"""The result of a backtest: statistics with intervals, paired comparisons, attribution, trades, events."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import date, timedelta
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alvh.errors import ConfigError, InternalError
+from alvh.statistics import drawdown as max_drawdown
+from alvh.statistics import intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from alvh.plot import StudyPlot
+
+__all__ = ["EVENTS", "Event", "Study"]
+
+# Buckets of the attribution; every other bucket is a hedge layer.
+_CONDOR_LEGS = frozenset(("short_put", "long_put", "short_call", "long_call"))
+_NOT_LAYERS = _CONDOR_LEGS | {"portfolio", "interest", "fees", "slippage"}
+# First session of VIX options at Cboe: a hedge of VIX options before it is hypothetical.
+_VIX_OPTIONS_LISTED = date(2006, 2, 24)
+_EPOCH = date(1970, 1, 1)
+_SESSIONS_PER_YEAR = 252.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """A named market event with its window, both ends included."""
+
+    name: str
+    start: date
+    end: date
+
+
+def _event(name: str, start: str, end: str | None = None) -> Event:
+    first = date.fromisoformat(start)
+    # An event of one day is watched for two weeks.
+    return Event(name, first, first + timedelta(days=14) if end is None else date.fromisoformat(end))
+
+
+EVENTS: tuple[Event, ...] = (
+    _event("financial crisis", "2008-09-15", "2008-11-28"),
+    _event("flash crash", "2010-05-06"),
+    _event("US downgrade", "2011-08-01", "2011-08-31"),
+    _event("China devaluation", "2015-08-24"),
+    _event("volatility shock", "2018-02-05"),
+    _event("December 2018", "2018-12-03", "2018-12-31"),
+    _event("pandemic", "2020-02-20", "2020-03-31"),
+    _event("post-earnings fall", "2022-02-03"),
+    _event("war in Ukraine", "2022-02-24"),
+    _event("yen carry unwind", "2024-08-05"),
+    _event("tariffs", "2025-04-01", "2025-04-30"),
+    _event("strike on Iran", "2025-06-13"),
+)
+
+# Statistic, label, unit factor, decimals: the rows of the printed table.
+_ROWS = (
+    ("pnl", "P&L, kUSD", 1e-3, 1),
+    ("cagr", "CAGR, %", 100.0, 1),
+    ("volatility", "volatility, %", 100.0, 1),
+    ("sharpe", "Sharpe", 1.0, 2),
+    ("sortino", "Sortino", 1.0, 2),
+    ("expected_shortfall_95", "ES 95 daily, %", 100.0, 2),
+    ("expected_shortfall_99", "ES 99 daily, %", 100.0, 2),
+    ("max_drawdown", "max drawdown, %", 100.0, 1),
+    ("max_drawdown_usd", "  in kUSD", 1e-3, 1),
+    ("drawdown_sessions", "  sessions", 1.0, 0),
+    ("credit", "credit, kUSD", 1e-3, 1),
+    ("hedge_cost", "hedge cost, %/year", 100.0, 2),
+    ("credit_kept", "credit kept, %", 100.0, 1),
+)
+_COUNTS = (
+    ("condors", "condors closed", 1.0, 0),
+    ("win_rate", "condors won, %", 100.0, 1),
+    ("double_breaches", "double breaches", 1.0, 0),
+    ("margin_calls", "margin calls", 1.0, 0),
+    ("entries_skipped", "entries skipped, %", 100.0, 1),
+    ("entries_capped", "risk-capped, %", 100.0, 1),
+    ("turnover", "turnover, x/year", 1.0, 1),
+)
+_ENDS = ("", "_low", "_high")
+_COLUMN = 25
+_LABEL = 20
+_BOOKS_PER_PANEL = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Study:
+    """Books over the same market, compared.
+
+    Parameters
+    ----------
+    raw : mapping
+        Result of the engine: sessions, equity, attribution, trades, condors, decisions, events, provenance.
+    note : str
+        What the data cover and what they cannot cover.
+    slippage : pandas.DataFrame, optional
+        P&L in USD by share of the half-spread paid (index) and book (columns).
+    sensitivity : pandas.DataFrame, optional
+        P&L in USD by variant (index) and book (columns).
+    base : str, optional
+        Book that the others are compared with: ``"unhedged"`` when there is one, else the first.
+    seed : int
+        Seed of the bootstrap.
+    replicates : int
+        Resampled paths of the bootstrap.
+
+    Raises
+    ------
+    ConfigError
+        When `base` names no book.
+    InternalError
+        When the attribution does not sum to the change of the equity, to the cent.
+    """
+
+    raw: Mapping[str, Any]
+    note: str = ""
+    slippage: pd.DataFrame | None = None
+    sensitivity: pd.DataFrame | None = None
+    base: str = ""
+    seed: int = 0
+    replicates: int = 2000
+    _statistics: dict[str, Any] = dataclass_field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "raw", {key: _frozen(value) for key, value in self.raw.items()})
+        base = self.base or ("unhedged" if "unhedged" in self.books else self.books[0])
+        if base not in self.books:
+            raise ConfigError("STA020", "Study", "base", repr(base), f"one of {', '.join(self.books)}")
+        object.__setattr__(self, "base", base)
+        self._check_attribution()
+        hedge = self._hedge_pnl()
+        found = intervals(
+            self.raw["capital"],
+            self._daily_pnl(),
+            interest=self._bucket("interest"),
+            credit=self._daily_credit(),
+            hedge=hedge,
+            hedge_calm=np.where(self._in_event(), 0.0, hedge),
+            base=self.books.index(base),
+            seed=self.seed,
+            replicates=self.replicates,
+        )
+        object.__setattr__(self, "_statistics", {**vars(found)})
+
+    # --- identity ----------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Study):
+            return NotImplemented
+        return all(_same(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # --- what was run ------------------------------------------------------------------------------
+
+    @property
+    def books(self) -> list[str]:
+        """Names of the books."""
+        return list(self.raw["books"])
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Seed, versions, configuration hash and data hash, with the settings of the bootstrap."""
+        bootstrap = {
+            "method": "stationary block bootstrap of daily P&L, paired",
+            "seed": self.seed,
+            "replicates": self.replicates,
+            "block_sessions": self._statistics["block"],
+            "level": 0.95,
+        }
+        return {**self.raw["provenance"], "bootstrap": bootstrap}
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """What the data cover, and counted flags of the data and of the marks."""
+        return {"note": self.note, "flags": dict(self.raw["flags"]), "marks": dict(self.raw["marks"])}
+
+    # --- statistics --------------------------------------------------------------------------------
+
+    def summary(self) -> pd.DataFrame:
+        """Statistics per book.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per book. Each bootstrapped statistic has ``_low`` and ``_high`` columns (95 % interval);
+            units as in :func:`alvh.statistics.metrics`, ``credit`` in USD, ``hedge_cost`` as a fraction of
+            the capital per year (net loss of the layers after their fees and slippage), ``credit_kept`` as
+            (credit - hedge cost on non-event days) / credit. Counts and shares follow without intervals;
+            ``hypothetical_hedge_pnl`` is the part of ``hedge_pnl`` earned before VIX options were listed.
+        """
+        import pandas as pd
+
+        names, values = self._statistics["metrics"], self._statistics["books"]
+        columns = _interval_columns(names, values)
+        dates = [self._drawdown_dates(index) for index in range(len(self.books))]
+        for position, name in enumerate(("drawdown_peak", "drawdown_trough", "drawdown_recovery")):
+            columns[name] = pd.DatetimeIndex([row[position] for row in dates])
+        columns.update(self._counts())
+        return pd.DataFrame(columns, index=pd.Index(self.books, name="book"))
+
+    def paired(self, base: str | None = None) -> pd.DataFrame:
+        """Each other book against the base book, on the same sessions and the same resampled paths.
+
+        Parameters
+        ----------
+        base : str, optional
+            Another base than the study's; the intervals are then computed anew.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per other book: ``pnl_difference`` (USD), ``drawdown_ratio``, ``drawdown_reduction``
+            (1 - ratio of maximum drawdowns), ``expected_shortfall_reduction`` (95 %), ``hedge_cost``
+            (fraction of capital per year) and ``hedge_cost_difference``, ``credit_kept`` ((credit - hedge
+            cost on non-event days) / credit) and ``pnl_kept`` (P&L over the base's, where that is positive),
+            each with ``_low`` and ``_high`` (95 %), and ``reading``, the same in words.
+
+        Raises
+        ------
+        ConfigError
+            When `base` names no book.
+        """
+        import pandas as pd
+
+        if base is not None and base != self.base:
+            other = Study(self.raw, base=base, seed=self.seed, replicates=self.replicates)
+            return other.paired()
+        statistics = self._statistics
+        columns = _interval_columns(statistics["quantities"], statistics["paired"])
+        own = _interval_columns(statistics["metrics"], statistics["books"])
+        columns.update({key: own[key] for key in own if key.startswith(("hedge_cost", "credit_kept"))})
+        frame = pd.DataFrame(columns, index=pd.Index(self.books, name="book")).drop(index=self.base)
+        frame["reading"] = [self._reading(name, row) for name, row in frame.iterrows()]
+        return frame
+
+    def attribution(self) -> pd.DataFrame:
+        """P&L by bucket.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Books x buckets, USD; each row sums to the change of the book's equity exactly in cents.
+        """
+        import pandas as pd
+
+        cents = self.raw["attribution"].sum(axis=2)
+        return pd.DataFrame(
+            cents / 100.0, index=pd.Index(self.books, name="book"), columns=self.raw["buckets"]
+        )
+
+    # --- series ------------------------------------------------------------------------------------
+
+    def equity(self) -> pd.DataFrame:
+        """Equity at the close.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Sessions x books, USD.
+        """
+        return self._sessions_frame(self.raw["equity"])
+
+    @property
+    def pnl(self) -> pd.DataFrame:
+        """Daily P&L, sessions x books, USD."""
+        return self._sessions_frame(self._daily_pnl())
+
+    @property
+    def drawdown(self) -> pd.DataFrame:
+        """Fall from the highest equity so far as a fraction of it, sessions x books."""
+        equity = self.raw["equity"]
+        peak = np.maximum.accumulate(np.maximum(equity, self.raw["capital"][:, None]), axis=1)
+        return self._sessions_frame(np.minimum(1.0 - equity / peak, 1.0))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Everything daily in one long table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``day``, ``book``, ``item``, ``value``: equity, cash, margin, excess and P&L by bucket
+            (``pnl:<bucket>``) in USD, and open condors.
+        """
+        import pandas as pd
+
+        items = {name: self.raw[name] for name in ("equity", "cash", "margin", "excess", "open_condors")}
+        items |= {f"pnl:{name}": self._bucket(name) for name in self.raw["buckets"]}
+        shape = (len(items), len(self.books), len(self.raw["day"]))
+        return pd.DataFrame(
+            {
+                "day": np.broadcast_to(self._days(), shape).ravel(),
+                "book": np.broadcast_to(np.array(self.books, dtype=object)[None, :, None], shape).ravel(),
+                "item": np.repeat(np.array(list(items), dtype=object), shape[1] * shape[2]),
+                "value": np.stack(
+                    [np.asarray(values, dtype=np.float64) for values in items.values()]
+                ).ravel(),
+            }
+        )
+
+    # --- records -----------------------------------------------------------------------------------
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """Every fill: time, leg, signed contracts, mid and price in points, fee and slippage in USD, rule."""
+        frame = self._records("trades")
+        bucket = np.asarray(self.raw["buckets"], dtype=object)
+        frame["bucket"] = bucket[self.raw["trades"]["bucket"]]
+        return frame
+
+    @property
+    def condors(self) -> pd.DataFrame:
+        """Closed condors: dates, contracts, credit, net P&L and maximum loss in USD, exit rule."""
+        return self._records("condors")
+
+    def decisions(self) -> pd.DataFrame:
+        """Decisions of the policy.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Book, day, seconds after midnight New York, rule, value before and after, inputs as JSON.
+        """
+        return self._records("decisions")
+
+    def incidents(self) -> pd.DataFrame:
+        """List what happened to the books.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Book, day, seconds, kind (margin call, forced close, skipped entry, ...) and value.
+        """
+        frame = self._records("events")
+        kinds = np.asarray(self.raw["event_kinds"], dtype=object)
+        frame["kind"] = kinds[self.raw["events"]["kind"]] if len(frame) else frame["kind"].astype(object)
+        return frame
+
+    def events(self) -> pd.DataFrame:
+        """Named market events, one row per event and book, or one row with the reason why it is skipped.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``event``, ``start``, ``end``, ``book``, ``pnl`` (USD over the window), ``max_drawdown``
+            (fraction) and ``max_drawdown_usd`` inside the window from the equity before it,
+            ``sessions_to_recover`` (from the first session of the window until the equity is back at its
+            value before it; 0 when never below, NaN when not yet back), ``skipped`` (a reason, or empty).
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for event in EVENTS:
+            head: dict[str, Any] = {"event": event.name, "start": event.start, "end": event.end}
+            reason = self._skipped(event)
+            if reason:
+                rows.append({**head, "book": "", "skipped": reason})
+                continue
+            window = self._window(event)
+            for index, book in enumerate(self.books):
+                rows.append({**head, "book": book, **self._event_result(index, window), "skipped": ""})
+        columns = ["event", "start", "end", "book", "pnl", "max_drawdown", "max_drawdown_usd"]
+        frame = pd.DataFrame(rows, columns=[*columns, "sessions_to_recover", "skipped"])
+        return frame.assign(start=pd.to_datetime(frame["start"]), end=pd.to_datetime(frame["end"]))
+
+    # --- outputs -----------------------------------------------------------------------------------
+
+    @property
+    def plot(self) -> StudyPlot:
+        """Pictures: ``equity()``, ``drawdown()``, ``save(path)``."""
+        from alvh.plot import StudyPlot
+
+        return StudyPlot(self)
+
+    def to_json(self) -> str:
+        """Machine-readable results.
+
+        Returns
+        -------
+        str
+            Strict JSON with ``books``, ``paired``, ``base``, ``claims``, ``events``, ``attribution``,
+            ``slippage``, ``sensitivity``, ``quality`` and ``provenance``; undefined numbers are null.
+        """
+        result = {
+            "books": _rows(self.summary()),
+            "base": self.base,
+            "paired": _rows(self.paired()),
+            "claims": [],
+            "attribution": _rows(self.attribution()),
+            "events": self.events().to_dict("records"),
+            "slippage": _rows(self.slippage),
+            "sensitivity": _rows(self.sensitivity),
+            "quality": self.quality,
+            "provenance": self.provenance,
+        }
+        return json.dumps(_plain(result), allow_nan=False, indent=2)
+
+    def sentences(self) -> list[str]:
+        """Say what each other book did against the base, one plain sentence each.
+
+        Returns
+        -------
+        list of str
+            One sentence per book other than the base.
+        """
+        return self.paired()["reading"].tolist()
+
+    def sensitivity_lines(self) -> list[str]:
+        """Tabulate final P&L under other fills and other variants.
+
+        Returns
+        -------
+        list of str
+            Tables of kUSD as text; empty when the study carries none.
+        """
+        lines: list[str] = []
+        fills = self.slippage
+        if fills is not None:
+            labels = [f"{share:.0%} of half-spread" for share in fills.index]
+            lines += _kusd_table("P&L by fill, kUSD", labels, fills)
+        if self.sensitivity is not None:
+            lines += _kusd_table(
+                "P&L by variant, kUSD", [str(x) for x in self.sensitivity.index], self.sensitivity
+            )
+        return lines
+
+    def __repr__(self) -> str:
+        days = self._dates()
+        block = self._statistics["block"]
+        lines = [
+            f"Study of {len(self.books)} books over {len(days)} sessions, {days[0]} to {days[-1]}",
+            f"95 % intervals: {self.replicates} paired resamples of daily P&L in blocks of {block:.0f} on average",
+        ]
+        columns = {name: column.tolist() for name, column in self.summary().items()}
+        for start in range(0, len(self.books), _BOOKS_PER_PANEL):
+            panel = range(len(self.books))[start : start + _BOOKS_PER_PANEL]
+            lines += ["", _line("", [_shorten(self.books[book], _COLUMN - 2) for book in panel])]
+            for name, label, factor, digits in _ROWS:
+                cells = [
+                    _cell([columns[f"{name}{end}"][book] for end in _ENDS], factor, digits) for book in panel
+                ]
+                lines.append(_line(label, cells))
+            for name, label, factor, digits in _COUNTS:
+                cells = [_number(columns[name][book], factor, digits) for book in panel]
+                lines.append(_line(label, cells))
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        text = "\n".join([repr(self), "", *self.sentences()])
+        return f"<pre>{escape(text)}</pre>"
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _days(self) -> NDArray[np.datetime64]:
+        return np.asarray(self.raw["day"]).astype("datetime64[D]").astype("datetime64[ns]")
+
+    def _dates(self) -> list[date]:
+        return [_EPOCH + timedelta(days=int(day)) for day in self.raw["day"]]
+
+    def _sessions_frame(self, values: NDArray[Any]) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(
+            values.T.copy(), index=pd.DatetimeIndex(self._days(), name="day"), columns=self.books
+        )
+
+    def _daily_pnl(self) -> NDArray[np.float64]:
+        # From cents, so that a day without a change is exactly zero.
+        return np.asarray(self.raw["attribution"].sum(axis=1) / 100.0)
+
+    def _bucket(self, name: str) -> NDArray[np.float64]:
+        buckets = list(self.raw["buckets"])
+        if name not in buckets:
+            return np.zeros(self.raw["equity"].shape)
+        return np.array(self.raw["attribution"][:, buckets.index(name), :] / 100.0)
+
+    def _check_attribution(self) -> None:
+        before = np.concatenate((self.raw["capital"][:, None], self.raw["equity"][:, :-1]), axis=1)
+        change = np.rint(self.raw["equity"] * 100.0) - np.rint(before * 100.0)
+        residual = np.abs(self.raw["attribution"].sum(axis=1) - change)
+        if residual.max(initial=0.0) > 0.0:
+            book, session = np.unravel_index(int(residual.argmax()), residual.shape)
+            got = f"a residual of {residual.max() / 100.0:.2f} USD"
+            where = f"{self.books[book]} {self._dates()[session]}"
+            raise InternalError("STA021", "engine", "attribution", got, "0.00 USD", where)
+
+    def _layers(self) -> NDArray[np.bool_]:
+        return np.array([name not in _NOT_LAYERS for name in self.raw["buckets"]])
+
+    def _hedge_pnl(self) -> NDArray[np.float64]:
+        """P&L of the hedge layers less the fees and slippage of their own trades."""
+        cents = self.raw["attribution"][:, self._layers(), :].sum(axis=1)
+        trades = self.raw["trades"]
+        of_layer = self._layers()[trades["bucket"]]
+        cost = trades["fee_cents"] + trades["slippage_cents"]
+        return (cents - self._by_day(trades["book"], trades["day"], np.where(of_layer, cost, 0))) / 100.0
+
+    def _daily_credit(self) -> NDArray[np.float64]:
+        condors = self.raw["condors"]
+        return self._by_day(condors["book"], condors["opened"], condors["credit_cents"]) / 100.0
+
+    def _by_day(
+        self, book: NDArray[np.int32], day: NDArray[np.int32], amount: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        result = np.zeros(self.raw["equity"].shape)
+        np.add.at(result, (book, np.searchsorted(self.raw["day"], day)), amount)
+        return result
+
+    def _window(self, event: Event) -> NDArray[np.intp]:
+        start, end = ((moment - _EPOCH).days for moment in (event.start, event.end))
+        return np.flatnonzero((self.raw["day"] >= start) & (self.raw["day"] <= end))
+
+    def _in_event(self) -> NDArray[np.bool_]:
+        inside = np.zeros(len(self.raw["day"]), dtype=bool)
+        for event in EVENTS:
+            inside[self._window(event)] = True
+        return inside
+
+    def _skipped(self, event: Event) -> str:
+        first, last = self._dates()[0], self._dates()[-1]
+        if event.start < first:
+            return f"skipped: data start {first}"
+        if event.end > last:
+            return f"skipped: data end {last}"
+        return "" if len(self._window(event)) else "skipped: no session in the window"
+
+    def _event_result(self, index: int, window: NDArray[np.intp]) -> dict[str, float]:
+        first, last = int(window[0]), int(window[-1])
+        equity = self.raw["equity"][index]
+        before = float(equity[first - 1] if first else self.raw["capital"][index])
+        pnl = self._daily_pnl()[index, first : last + 1]
+        recover = math.nan
+        below = np.flatnonzero(equity[first : last + 1] < before)
+        if not len(below):
+            recover = 0.0
+        else:
+            fell = first + int(below[0])
+            back = np.flatnonzero(equity[fell:] >= before)
+            if len(back):
+                recover = float(fell + int(back[0]) - first)
+        lost = max_drawdown(pnl, before) if before > 0.0 else None
+        return {
+            "pnl": float(equity[last]) - before,
+            "max_drawdown": lost.fraction if lost else math.nan,
+            "max_drawdown_usd": lost.usd if lost else math.nan,
+            "sessions_to_recover": recover,
+        }
+
+    def _drawdown_dates(self, index: int) -> tuple[date | None, date | None, date | None]:
+        days = self._dates()
+        found = max_drawdown(self._daily_pnl()[index], float(self.raw["capital"][index]))
+        if found.fraction == 0.0:
+            return None, None, None
+        recovery = None if found.recovery is None else days[found.recovery]
+        # The start of the account has no session of its own: its first session stands for it.
+        return days[max(found.peak, 0)], days[found.trough], recovery
+
+    def _counts(self) -> dict[str, NDArray[np.float64]]:
+        n = len(self.books)
+        condors, trades, events = self.raw["condors"], self.raw["trades"], self.raw["events"]
+        kinds = list(self.raw["event_kinds"])
+
+        def count(book: NDArray[np.int32], weight: Any = None) -> NDArray[np.float64]:
+            return np.bincount(book, weights=weight, minlength=n).astype(np.float64)
+
+        def incidents(prefix: str) -> NDArray[np.float64]:
+            chosen = [index for index, kind in enumerate(kinds) if kind.startswith(prefix)]
+            return count(events["book"][np.isin(events["kind"], chosen)])
+
+        closed = count(condors["book"])
+        legs = np.array([name in _CONDOR_LEGS for name in self.raw["buckets"]])
+        positions = np.stack((trades["book"], trades["position"]))[:, legs[trades["bucket"]]]
+        opened = count(np.unique(positions, axis=1)[0])
+        skipped = incidents("entry_skipped")
+        notional = np.abs(trades["contracts"] * trades["price"] * trades["multiplier"])
+        years = len(self.raw["day"]) / _SESSIONS_PER_YEAR
+        hedge = self._hedge_pnl()
+        hypothetical = self.raw["day"] < (_VIX_OPTIONS_LISTED - _EPOCH).days
+        return {
+            "condors": closed,
+            "win_rate": _share(count(condors["book"], (condors["pnl_cents"] > 0).astype(float)), closed),
+            "double_breaches": count(condors["book"], np.asarray(condors["double_breach"], dtype=float)),
+            "margin_calls": incidents("margin_call"),
+            "forced_closes": incidents("forced_close"),
+            "entries_skipped": _share(skipped, skipped + opened),
+            "entries_capped": _share(incidents("risk_cap"), opened),
+            "turnover": count(trades["book"], notional) / self.raw["capital"] / years,
+            "hedge_pnl": hedge.sum(axis=1),
+            "hypothetical_hedge_pnl": hedge[:, hypothetical].sum(axis=1),
+        }
+
+    def _records(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        rules = np.asarray(self.raw["rules"], dtype=object)
+        books = np.asarray(self.books, dtype=object)
+        for key, values in self.raw[name].items():
+            array = np.asarray(values)
+            if key == "book":
+                columns[key] = books[array]
+            elif key in ("rule", "exit_rule"):
+                columns[key] = rules[array]
+            elif key in ("day", "opened", "closed", "expiry"):
+                columns[key] = array.astype("datetime64[D]").astype("datetime64[ns]")
+            elif key.endswith("_cents"):
+                columns[key.removesuffix("_cents")] = array / 100.0
+            else:
+                columns[key] = array
+        return pd.DataFrame(columns)
+
+    def _reading(self, name: object, row: pd.Series[Any]) -> str:
+        own, other = (self._value(book, "max_drawdown") for book in (str(name), self.base))
+
+        def cell(quantity: str, factor: float, digits: int, unit: str) -> str:
+            return _cell([row[f"{quantity}{end}"] for end in _ENDS], factor, digits, unit)
+
+        reduction = cell("drawdown_reduction", 100.0, 0, " %")
+        difference = cell("pnl_difference", 1e-3, 1, " kUSD")
+        cost = cell("hedge_cost", 100.0, 2, " %")
+        kept = cell("credit_kept", 100.0, 0, " %")
+        return (
+            f"{name} against {self.base}: maximum drawdown {_number(own, 100.0, 1)} % instead of "
+            f"{_number(other, 100.0, 1)} %, a reduction of {reduction}; "
+            f"P&L difference {difference}; hedge cost {cost} of capital a year; "
+            f"credit kept {kept}."
+        )
+
+    def _value(self, book: str, metric: str) -> float:
+        statistics = self._statistics
+        return float(statistics["books"][self.books.index(book), statistics["metrics"].index(metric), 0])
+
+
+def _frozen(value: Any) -> Any:
+    """Make every array in the value read-only; copy one that the caller could still write to."""
+    if isinstance(value, np.ndarray):
+        if value.flags.writeable:
+            value = value.copy()
+            value.flags.writeable = False
+        return value
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        if left.shape != right.shape or left.dtype != right.dtype:
+            return False
+        return bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if hasattr(left, "equals"):
+        return bool(left.equals(right))
+    if isinstance(left, float) and isinstance(right, float) and math.isnan(left):
+        return math.isnan(right)
+    return bool(left == right)
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0.0)
+
+
+def _interval_columns(names: list[str], values: NDArray[np.float64]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for index, name in enumerate(names):
+        for position, suffix in enumerate(_ENDS):
+            columns[f"{name}{suffix}"] = values[:, index, position]
+    return columns
+
+
+def _rows(frame: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
+    return (
+        {}
+        if frame is None
+        else {
+            str(row): dict(zip(frame.columns, values, strict=True))
+            for row, *values in frame.itertuples(name=None)
+        }
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Turn the value into types of strict JSON."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, date):  # also pandas' time stamps
+        return None if value != value else value.isoformat()[:10]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    text = str(value)
+    return None if text in ("NaT", "<NA>") else text
+
+
+def _number(value: float, factor: float, digits: int) -> str:
+    return "n/a" if math.isnan(value) else f"{value * factor:,.{digits}f}"
+
+
+def _cell(triple: list[float], factor: float, digits: int, unit: str = "") -> str:
+    value, low, high = (_number(float(x), factor, digits) for x in triple)
+    return (
+        f"{value}{unit}" if low == high == "n/a" or value == low == high else f"{value}{unit} [{low}, {high}]"
+    )
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _line(label: str, cells: list[str]) -> str:
+    return (f"{label:<{_LABEL}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+
+
+def _kusd_table(title: str, labels: list[str], frame: pd.DataFrame) -> list[str]:
+    width = max(len(text) for text in (title, *labels)) + 2
+    column = max(12, *(len(str(name)) + 2 for name in frame.columns))
+    lines = [f"{title:<{width}}" + "".join(f"{name!s:>{column}}" for name in frame.columns)]
+    for label, values in zip(labels, frame.to_numpy(), strict=True):
+        lines.append(f"{label:<{width}}" + "".join(f"{_number(float(x), 1e-3, 1):>{column}}" for x in values))
+    return lines
