@@ -3,6 +3,7 @@
 //! Quotes (the user's chain), a surface (from index levels) and, later, the market model implement [`Marks`];
 //! the engine cannot tell them apart.
 
+pub mod chain;
 pub mod quotes;
 pub mod surface;
 
@@ -24,6 +25,8 @@ pub mod flag {
     pub const CLAMPED: u32 = 1 << 4;
     /// No rate, no future or no index of the wanted tenor: an average relation stands in.
     pub const PROXY: u32 = 1 << 5;
+    /// The quote is of another time of day than the step (15:45 beside the close).
+    pub const ASYNCHRONOUS: u32 = 1 << 6;
 }
 
 /// A mark: the middle of the market and half its width.
