@@ -6,6 +6,7 @@ mod chain;
 mod errors;
 mod history;
 mod margin;
+mod marks;
 mod pricing;
 mod statistics;
 mod surface;
@@ -22,6 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     chain::register(module)?;
     history::register(module)?;
     margin::register(module)?;
+    marks::register(module)?;
     pricing::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
