@@ -1,7 +1,7 @@
 //! Marks from smiles built out of index levels, where there are no quotes.
 
 use super::chain::iso;
-use super::{LegBatch, Marks, OptionProduct, Quote};
+use super::{LegBatch, Marks, OptionProduct, Quote, flag};
 use crate::calendar::{self, listing::ListedExpiry};
 use crate::costs::spread::{SpreadLeg, half_spread};
 use crate::error::{Error, Fault, Result};
@@ -10,7 +10,7 @@ use crate::market::{MarketSource, MarketState};
 use crate::math;
 use crate::pricing::black;
 use crate::surface::note_index::NoteIndex;
-use crate::surface::spx::{SpxInputs, SpxSurface};
+use crate::surface::spx::{self, SpxInputs, SpxSurface};
 use crate::surface::vix::{VixInputs, VixSurface};
 
 /// Shortest option time: a leg that is marked on its last step keeps its intrinsic value.
@@ -50,7 +50,7 @@ impl SurfaceMarks {
                 let forward = surface.forward(years);
                 let variance = surface.total_variance(math::ln(strike / forward), years);
                 let (total_sd, discount) = (variance.max(0.0).sqrt(), math::exp(-rate * years));
-                Some(Terms { right, forward, strike, total_sd, discount, flags: surface.flags() })
+                Some(Terms { right, forward, strike, total_sd, discount, flags: spx_flags(surface.flags()) })
             }
             Instrument::VixOption { right, strike, expiry } => {
                 let years = years_to(state, expiry, Settlement::Am);
@@ -79,6 +79,14 @@ impl SurfaceMarks {
             Instrument::SpxIndex => (state.spot[path], 0),
         }
     }
+}
+
+/// What a smile says of itself, in the terms of a mark.
+fn spx_flags(surface: u32) -> u32 {
+    let clamped = spx::flag::LEVEL_CLAMPED | spx::flag::CALENDAR_CLAMPED;
+    let proxy = spx::flag::NO_CARRY | spx::flag::NO_VIX9D | spx::flag::NO_VIX3M;
+    let bit = |bits: u32, flag: u32| if surface & bits != 0 { flag } else { 0 };
+    bit(clamped, flag::CLAMPED) | bit(proxy, flag::PROXY)
 }
 
 fn years_to(state: &MarketState, expiry: Day, settlement: Settlement) -> f64 {
