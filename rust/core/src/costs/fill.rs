@@ -92,7 +92,11 @@ pub fn package_fill(legs: &[FillLeg], fraction: f64, tick: i64) -> Result<Packag
         }
         net += tick;
     }
-    Err(Refusal::Unallocatable)
+    // An order that only sells and rounds to nothing has no bid in effect: its cheapest leg has none.
+    match by_price.last() {
+        Some(&leg) if legs.iter().all(|leg| leg.ratio < 0) => Err(Refusal::NoBid { leg }),
+        _ => Err(Refusal::Unallocatable),
+    }
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
@@ -127,6 +131,8 @@ mod tests {
     #[test]
     fn no_sale_without_a_bid() {
         assert_eq!(package_fill(&[leg(0.05, 0.05, -1)], 0.8, 5), Err(Refusal::NoBid { leg: 0 }));
+        // A bid of 0.02 does not survive rounding to a tick of 0.05.
+        assert_eq!(package_fill(&[leg(0.04, 0.02, -1)], 0.8, 5), Err(Refusal::NoBid { leg: 0 }));
         assert!(package_fill(&[leg(0.05, 0.05, 1)], 0.8, 5).is_ok());
         assert_eq!(package_fill(&[leg(f64::NAN, 0.05, 1)], 0.8, 5), Err(Refusal::BadMark { leg: 0 }));
         assert_eq!(package_fill(&[leg(1.0, 0.05, 0)], 0.8, 5), Err(Refusal::BadMark { leg: 0 }));
