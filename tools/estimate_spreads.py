@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from alvh import _core
 
 EPOCH = pd.Timestamp("1970-01-01")
@@ -29,11 +28,12 @@ def vix_close(data: Path, dates: pd.Series) -> pd.Series:
 
 def spx_2013(data: Path) -> pd.DataFrame:
     wide = pd.read_csv(data / "options" / "spx_2013-04-19.csv")
-    sides = [
-        pd.DataFrame({"bid": wide[f"bid.{s}"], "ask": wide[f"ask.{s}"], "delta": wide[f"delta.{s}"].abs(), "dte": 62})
-        for s in "cp"
-    ]
-    return pd.concat(sides).assign(date=pd.Timestamp("2013-04-19"), spot=1555.25, kind="spx_option")
+    columns = ("bid", "ask", "delta")
+    sides = [pd.DataFrame({name: wide[f"{name}.{side}"] for name in columns}) for side in "cp"]
+    quotes = pd.concat(sides)
+    return quotes.assign(
+        delta=quotes["delta"].abs(), dte=62, date=pd.Timestamp("2013-04-19"), spot=1555.25, kind="spx_option"
+    )
 
 
 def spx_fragments(data: Path) -> pd.DataFrame:
