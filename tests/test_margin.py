@@ -38,8 +38,9 @@ def test_unequal_wings_need_the_wider_one_before_the_credit():
         ([("C", 100, -1, 5.0), ("C", 110, 1, 2.0)], 700.0, 1000.0),  # credit spread: width
         ([("P", 100, -1, 5.0), ("P", 90, 1, 2.0)], 700.0, 1000.0),
         ([("P", 100, -1, 5.0)], 9500.0, 10_000.0),  # cash-secured put
-        # Short butterfly and long box, Cboe Margin Manual (April 2000) pages 9, 10: width, debit in full.
+        # Short butterfly: the interval (Cboe Margin Manual, April 2000, page 9).
         ([("C", 90, -1, 12.0), ("C", 100, 2, 5.0), ("C", 110, -1, 2.0)], 600.0, 1000.0),
+        # Long box: the debit in full; no loan value although it cannot lose.
         ([("C", 90, 1, 12.0), ("C", 100, -1, 5.0), ("P", 100, 1, 5.0), ("P", 90, -1, 2.2)], 980.0, 980.0),
         ([], 0.0, 0.0),
     ],
