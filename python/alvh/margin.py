@@ -26,29 +26,29 @@ def option_margin(
 ) -> float:
     """Margin requirement of option positions on one index.
 
-    Shorts of one expiry need their worst payoff over every settlement value: all strikes and both tails, so that
-    a short condor needs its wider wing. A long option covers shorts that expire no later than itself. Over
-    several expiries the pairing with the least requirement is found by exact search.
+    Shorts of one expiry need their worst payoff over every settlement value: all strikes and both tails, so
+    that a short condor needs its wider wing. A long option covers shorts that expire no later than itself.
+    Over several expiries the pairing with the least requirement is found by exact search.
 
     Parameters
     ----------
     legs : sequence of tuple
-        ``(right, strike, contracts, price)`` or ``(right, strike, contracts, price, expiry)``: right ``"C"`` or
-        ``"P"`` (also ``"call"``, ``"put"``), strike [points], contracts positive for long and negative for short,
-        price [points per unit; the multiplier is 100 USD]. Either all legs carry an expiry or none does: without one
-        all expire together.
+        ``(right, strike, contracts, price)`` or ``(right, strike, contracts, price, expiry)``: right
+        ``"C"`` or ``"P"`` (also ``"call"``, ``"put"``), strike [points], contracts positive for long and
+        negative for short, price [points per unit; the multiplier is 100 USD]. Either all legs carry an
+        expiry or none does: without one all expire together.
     apply_credit : bool
-        Subtract the net premium received. A net debit is always paid in full on top of the requirement: long
-        options have no loan value, so a debit spread needs its debit and a long option its price, with either
-        setting.
+        Subtract the net premium received. A net debit is always paid in full on top of the requirement:
+        long options have no loan value, so a debit spread needs its debit and a long option its price, with
+        either setting.
     method : {"reg_t", "payoff"}
-        ``"reg_t"`` lets shorts stand uncovered, when that needs less, if `underlying` is given; ``"payoff"`` never
-        does.
+        ``"reg_t"`` lets shorts stand uncovered, when that needs less, if `underlying` is given;
+        ``"payoff"`` never does.
     underlying : float, optional
         Index level [points], for uncovered shorts: premium plus `naked_rate` of the index value less the
-        out-of-the-money amount, at least 10 % of the index value (calls) or of the strike value (puts); a short put
-        and a short call together need the larger risk and both premiums. Without it a short put is reserved in full
-        and an uncovered short call is an error.
+        out-of-the-money amount, at least 10 % of the index value (calls) or of the strike value (puts); a
+        short put and a short call together need the larger risk and both premiums. Without it a short put
+        is reserved in full and an uncovered short call is an error.
     naked_rate : float
         0.15 for a broad-based index, 0.20 for others.
 
@@ -60,18 +60,19 @@ def option_margin(
     Raises
     ------
     DataError
-        A leg is malformed (MRG001 to MRG006), `underlying` or `naked_rate` is out of range (MRG007, MRG011), or short
-        calls are uncovered (MRG009).
+        A leg is malformed (MRG001 to MRG006), `underlying` or `naked_rate` is out of range (MRG007,
+        MRG011), or short calls are uncovered (MRG009).
     ConfigError
         Unknown `method` (MRG008).
     LimitError
-        Too many legs or pairings for the exact search (MRG010). The sum over single books is an upper bound.
+        Too many legs or pairings for the exact search (MRG010). The sum over single books is an upper
+        bound.
 
     Notes
     -----
-    Sources: Cboe Margin Manual (April 2000), Cboe Rule 10.3, FINRA Rule 4210(f)(2). The rule for iron condors there
-    asks for wings of equal width; unequal wings are margined by their worst payoff. Long options of more than nine
-    months, which may be bought on margin, are paid in full here as well.
+    Sources: Cboe Margin Manual (April 2000), Cboe Rule 10.3, FINRA Rule 4210(f)(2). The rule for iron
+    condors there asks for wings of equal width; unequal wings are margined by their worst payoff. Long
+    options of more than nine months, which may be bought on margin, are paid in full here as well.
 
     Examples
     --------

@@ -6,6 +6,7 @@ use alvh_core::costs::fees::{self, FeePreset};
 use alvh_core::costs::fill::{self, FillLeg, Refusal};
 use alvh_core::costs::spread::{self, SpreadLeg};
 use alvh_core::costs::tick::{self, Side};
+use alvh_core::instrument::Settlement;
 use alvh_core::margin::account::{self, AccountInput};
 use alvh_core::margin::reg_t::{self, Method, OptionLeg, Underlying};
 use alvh_core::margin::{futures, portfolio};
@@ -63,13 +64,15 @@ fn half_spread<'py>(
     py: Python<'py>,
     kind: &str,
     mid: PyReadonlyArray1<'py, f64>,
+    am_settled: bool,
     spot: f64,
     day: i32,
     vix: f64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let kind = self::kind(kind).into_py_result(py)?;
-    let widths: Vec<f64> =
-        mid.as_slice()?.iter().map(|&mid| spread::half_spread(&SpreadLeg { kind, mid, spot, day, vix })).collect();
+    let settlement = if am_settled { Settlement::Am } else { Settlement::Pm };
+    let leg = |mid| SpreadLeg { kind, mid, settlement, spot, day, vix };
+    let widths: Vec<f64> = mid.as_slice()?.iter().map(|&mid| spread::half_spread(&leg(mid))).collect();
     let array = PyArray1::from_vec(py, widths);
     array.call_method1("setflags", (false,))?;
     Ok(array)

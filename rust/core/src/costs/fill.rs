@@ -36,7 +36,7 @@ pub enum Refusal {
         /// Index of the leg.
         leg: usize,
     },
-    /// No leg can carry the rounding of the package price (ratios without a leg that divides it).
+    /// No leg can carry the rounding of the package price (ratios without a leg that divides it, prices near zero).
     Unallocatable,
 }
 
@@ -45,7 +45,7 @@ pub enum Refusal {
 /// The net price is rounded to `tick` (hundredths of a point) against the trader and, when `fraction > 0`, is at
 /// least the next tick worse than the middle. Each leg gets its own share of the spread rounded to 0.01, and what the
 /// rounding of the net price leaves over goes to one leg: the most expensive one that can take it (the first
-/// among equals), so that the legs sum to the net price exactly.
+/// among equals), so that the legs sum to the net price exactly. No leg trades below 0.01.
 pub fn package_fill(legs: &[FillLeg], fraction: f64, tick: i64) -> Result<PackageFill, Refusal> {
     for (leg, data) in legs.iter().enumerate() {
         let usable = data.mid.is_finite() && data.mid >= 0.0 && data.half_spread.is_finite() && data.half_spread >= 0.0;
@@ -80,19 +80,47 @@ pub fn package_fill(legs: &[FillLeg], fraction: f64, tick: i64) -> Result<Packag
     by_price.sort_by(|&a, &b| legs[b].mid.total_cmp(&legs[a].mid).then(a.cmp(&b)));
     let summed: i64 = shares.iter().zip(&ratios).map(|(price, ratio)| price * ratio).sum();
     let widest = ratios.iter().map(|ratio| ratio.abs()).max().unwrap_or(1);
-    // With a ratio of one in the order the first round succeeds unless the leg would cost nothing; odd ratios may need
-    // a few more ticks.
     for _ in 0..=widest {
-        let rest = net - summed;
-        let carrier = by_price.iter().copied().find(|&i| rest % ratios[i] == 0 && shares[i] + rest / ratios[i] >= 1);
-        if let Some(i) = carrier {
-            let mut prices = shares;
-            prices[i] += rest / ratios[i];
+        if let Some(prices) = allocate(&shares, &ratios, &by_price, net - summed, widest) {
             return Ok(PackageFill { legs: prices, net: net * unit });
         }
         net += tick;
     }
-    Err(Refusal::Unallocatable)
+    // An order that only sells and rounds to nothing has no bid in effect: its cheapest leg has none.
+    match by_price.last() {
+        Some(&leg) if legs.iter().all(|leg| leg.ratio < 0) => Err(Refusal::NoBid { leg }),
+        _ => Err(Refusal::Unallocatable),
+    }
+}
+
+/// Puts `rest` (hundredths of a point of the package) on one leg, keeping every price at 0.01 or more. Where no single
+/// leg divides it or can bear it, one other leg first moves by the fewest hundredths that make it fit.
+fn allocate(shares: &[i64], ratios: &[i64], by_price: &[usize], rest: i64, widest: i64) -> Option<Vec<i64>> {
+    let carrier = |rest: i64, other: Option<usize>| {
+        let fits = |&i: &usize| Some(i) != other && rest % ratios[i] == 0 && shares[i] + rest / ratios[i] >= 1;
+        by_price.iter().copied().find(fits)
+    };
+    let mut prices = shares.to_vec();
+    if let Some(i) = carrier(rest, None) {
+        prices[i] += rest / ratios[i];
+        return Some(prices);
+    }
+    for size in 1..=widest {
+        for &j in by_price {
+            for nudge in [size, -size] {
+                let left = rest - nudge * ratios[j];
+                if shares[j] + nudge < 1 {
+                    continue;
+                }
+                if let Some(i) = carrier(left, Some(j)) {
+                    prices[j] += nudge;
+                    prices[i] += left / ratios[i];
+                    return Some(prices);
+                }
+            }
+        }
+    }
+    None
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
@@ -127,6 +155,8 @@ mod tests {
     #[test]
     fn no_sale_without_a_bid() {
         assert_eq!(package_fill(&[leg(0.05, 0.05, -1)], 0.8, 5), Err(Refusal::NoBid { leg: 0 }));
+        // A bid of 0.02 does not survive rounding to a tick of 0.05.
+        assert_eq!(package_fill(&[leg(0.04, 0.02, -1)], 0.8, 5), Err(Refusal::NoBid { leg: 0 }));
         assert!(package_fill(&[leg(0.05, 0.05, 1)], 0.8, 5).is_ok());
         assert_eq!(package_fill(&[leg(f64::NAN, 0.05, 1)], 0.8, 5), Err(Refusal::BadMark { leg: 0 }));
         assert_eq!(package_fill(&[leg(1.0, 0.05, 0)], 0.8, 5), Err(Refusal::BadMark { leg: 0 }));

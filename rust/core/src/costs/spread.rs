@@ -2,14 +2,20 @@
 
 use super::InstrumentKind;
 use super::tick::tick_hundredths;
-use crate::instrument::Day;
+use crate::instrument::{Day, Settlement};
 use crate::math::pow;
 
 /// Half-spread of an SPX option worth one point with the index at [`SPX_REFERENCE`] and VIX at [`CALM_VIX`].
 ///
-/// From SPXW quotes of 2018 (more than five days to expiry, out of the money), rounded; the spreads in the chains
-/// that `tools/estimate_spreads.py` reads are printed beside it.
+/// From SPXW quotes of 2018 (more than five days to expiry, out of the money), rounded.
 const SPX_COEFFICIENT: f64 = 0.055;
+/// AM-settled SPX was quoted wider than electronic SPXW while it traded on the floor: 4.2 to 5.1 times in every
+/// bucket of price and delta of the chain of 2013-04-19, 5.8 in the median of the fragments of 2017 with 60 to 120 days
+/// (`tools/estimate_spreads.py`), rounded down. The square-root shape is the same.
+const SPX_FLOOR_WIDTH: f64 = 4.5;
+/// 2017-04-24: first day on which the fragments of 2017 quote one tick wide. That the trading system changed on that
+/// day is unverified.
+const SPX_ELECTRONIC_DAY: Day = 17_280;
 /// Index level at which [`SPX_COEFFICIENT`] was measured.
 const SPX_REFERENCE: f64 = 2_750.0;
 /// Half-spread of a VIX option worth one point with VIX at [`CALM_VIX`]: the chain of 2016-06-01, rounded.
@@ -33,6 +39,8 @@ pub struct SpreadLeg {
     pub kind: InstrumentKind,
     /// Middle of the market, points.
     pub mid: f64,
+    /// Of SPX options: AM-settled SPX or PM-settled SPXW. Others ignore it.
+    pub settlement: Settlement,
     /// S&P 500.
     pub spot: f64,
     /// Session.
@@ -59,7 +67,9 @@ pub fn half_spread(leg: &SpreadLeg) -> f64 {
         InstrumentKind::SpxOption => {
             // The square root in units of the reference index, so that the rule is homogeneous in (mid, spot).
             let scale = leg.spot / SPX_REFERENCE;
-            SPX_COEFFICIENT * (mid * scale).sqrt() * multiplier
+            let floor_traded = leg.settlement == Settlement::Am && leg.day < SPX_ELECTRONIC_DAY;
+            let venue = if floor_traded { SPX_FLOOR_WIDTH } else { 1.0 };
+            SPX_COEFFICIENT * venue * (mid * scale).sqrt() * multiplier
         }
         InstrumentKind::VixOption => VIX_COEFFICIENT * mid.sqrt() * multiplier,
         InstrumentKind::VixFuture => {
@@ -78,7 +88,7 @@ mod tests {
     use super::*;
 
     fn leg(kind: InstrumentKind, mid: f64, vix: f64) -> SpreadLeg {
-        SpreadLeg { kind, mid, spot: 2_750.0, day: 17_600, vix }
+        SpreadLeg { kind, mid, settlement: Settlement::Pm, spot: 2_750.0, day: 17_600, vix }
     }
 
     #[test]
@@ -91,6 +101,15 @@ mod tests {
         assert!((h(InstrumentKind::SpxOption, 0.05, 12.0) - 0.025).abs() < 1e-12);
         assert!((h(InstrumentKind::VixFuture, 15.0, 10.0) - 0.025).abs() < 1e-12);
         assert!((h(InstrumentKind::VixFuture, 15.0, 80.0) - 0.15).abs() < 1e-12);
+    }
+
+    #[test]
+    fn floor_traded_options_are_wider() {
+        let pm = leg(InstrumentKind::SpxOption, 9.0, 12.0);
+        let am = SpreadLeg { settlement: Settlement::Am, ..pm };
+        assert!((half_spread(&am) - half_spread(&pm)).abs() < 1e-15);
+        let before = |leg: SpreadLeg| half_spread(&SpreadLeg { day: SPX_ELECTRONIC_DAY - 1, ..leg });
+        assert!((before(am) - 4.5 * before(pm)).abs() < 1e-12);
     }
 
     #[test]
