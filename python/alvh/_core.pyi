@@ -12,3 +12,6 @@ def calendar_expiries(product: str, start: int, end: int, weekly: bool) -> npt.N
 def calendar_listed(
     product: str, on: int, weekly: bool
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]: ...
+def calendar_snap_strikes(
+    product: str, on: int, expiry: int, spot: float, targets: npt.NDArray[np.float64], how: str
+) -> npt.NDArray[np.float64]: ...
