@@ -32,7 +32,7 @@ def rows(
     listed=None,
     shift=0.0,
 ):
-    """One surface a row; every argument broadcasts; `listed`: (expiries, prices) used in every row or one a row."""
+    """One surface a row; arguments broadcast; `listed`: (expiries, prices) for every row, or a list of them."""
     expiry, strike, day, vix, vix9d, vix3m, vix6m, vvix = np.broadcast_arrays(
         expiry, strike, day, vix, vix9d, vix3m, vix6m, vvix
     )
@@ -64,11 +64,11 @@ def black_call(forward, strike, years, vol):
     return forward * normal(d1) - strike * normal(d1 - total)
 
 
-# --- the smile -------------------------------------------------------------------------------------------------
+# --- the smile ---
 
 
 def durrleman(x, total, slope=0.25, left=2.2):
-    """g of Gatheral & Jacquier (2014, doi:10.1080/14697688.2013.819986) in closed form for the documented smile."""
+    """g of Gatheral & Jacquier (2014, doi:10.1080/14697688.2013.819986) for the documented smile."""
     bound = np.where(x < 0, left, np.clip(0.22 / total**2, 0.3, 8.0))
     q = 1 + (x / bound) ** 2
     f, df, ddf = 1 + slope * x / np.sqrt(q), slope * q**-1.5, -3 * slope * x / bound**2 * q**-2.5
@@ -137,7 +137,7 @@ def test_without_vvix_the_level_comes_from_vix():
     assert rows([expiry], vix=36.0)[2][0] > absent[2][0]
 
 
-# --- the curve -------------------------------------------------------------------------------------------------
+# --- the curve ---
 
 
 @settings(max_examples=200, deadline=None)
@@ -182,7 +182,6 @@ def test_interpolation_golden():
 
 def test_forward_variance_and_convexity():
     # The future whose window is centred between the tenors of VIX and VIX3M: 46.5 days.
-    _, _, atm, *_ = rows([DAY + 46], vix=20.0, vix3m=22.0, vvix=90.0)
     seconds = OPEN + 43_200
     price = rows([DAY + 47], vix=20.0, vix3m=22.0, vvix=90.0, seconds=seconds)[0][0]
     sigma = rows([DAY + 47], vix=20.0, vix3m=22.0, vvix=90.0, seconds=seconds)[2][0]
@@ -215,7 +214,7 @@ def test_columns_that_do_not_agree_are_refused():
         _core.vix_surface_rows(*args, np.array([0, -1]), *tail)
 
 
-# --- real data -------------------------------------------------------------------------------------------------
+# --- real data ---
 
 
 def vx_expiry(year, month):
@@ -307,14 +306,14 @@ def test_smile_against_the_chain_of_2016(shared_data):
     assert checked > 120
 
 
-# --- the note --------------------------------------------------------------------------------------------------
+# --- the note ---
 
 
 def roll_columns(days, prices, expiry, first, positions):
-    """Held contracts today and at the previous close, weight of the first, calendar days: NumPy of the methodology.
+    """Held contracts today and at the previous close, weight of the first, calendar days.
 
-    The roll of a period starts on the settlement day of the expiring contract (all in the next first) and ends the
-    day before the following settlement day.
+    The roll of a period starts on the settlement day of the expiring contract (all in the next first) and
+    ends the day before the following settlement day.
     """
     n, m = len(days), len(positions)
     now, before, weight, gap = np.ones((n, m)), np.ones((n, m)), np.zeros(n), np.zeros(n)

@@ -37,6 +37,8 @@ const PIVOT: f64 = 18.0;
 const DAYS: f64 = 1.0 / 365.0;
 /// Tenor of VIX and VVIX, years.
 const MONTH: f64 = 30.0 * DAYS;
+/// Window of VIX9D, days.
+const NEAR_WINDOW: f64 = 9.0;
 /// Windows of the indices, days: VIX, VIX3M, VIX6M.
 const WINDOWS: [f64; 3] = [30.0, 93.0, 184.0];
 
@@ -239,11 +241,19 @@ impl VixSurface {
             let (v0, v1) = (indices[near], indices[far]);
             // A steep inversion can ask for negative forward variance; a quarter of the longer window's is the least.
             let forward = ((t1 * v1 * v1 - t0 * v0 * v0) / (t1 - t0)).max(0.25 * v1 * v1);
-            let years = (0.5 * (t0 + t1) - 0.5 * WINDOWS[0]) * DAYS;
-            let sigma = self.at_the_money(years);
-            self.push(years, forward.sqrt() * exp(-0.5 * sigma * sigma * years), Day::MIN);
+            if near == 0 && usable(inputs.vix9d) {
+                // The window of a future that expires when VIX9D's ends: VIX's, less VIX9D's, plus as many days after it.
+                let window = (t0 * v0 * v0 + NEAR_WINDOW * (forward - inputs.vix9d * inputs.vix9d)) / t0;
+                self.push_variance(NEAR_WINDOW * DAYS, window.max(0.25 * v0 * v0));
+            }
+            self.push_variance((0.5 * (t0 + t1) - 0.5 * WINDOWS[0]) * DAYS, forward);
             near = far;
         }
+    }
+
+    fn push_variance(&mut self, years: f64, variance: f64) {
+        let sigma = self.at_the_money(years);
+        self.push(years, variance.sqrt() * exp(-0.5 * sigma * sigma * years), Day::MIN);
     }
 
     /// Time to the opening of an expiry day, years; not below zero.
