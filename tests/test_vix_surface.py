@@ -32,7 +32,7 @@ def rows(
     listed=None,
     shift=0.0,
 ):
-    """One surface a row; arguments broadcast; `listed`: (expiries, prices) for every row, or a list of them."""
+    """One surface a row; arguments broadcast; `listed`: (expiries, prices) for all rows or a list of them."""
     expiry, strike, day, vix, vix9d, vix3m, vix6m, vvix = np.broadcast_arrays(
         expiry, strike, day, vix, vix9d, vix3m, vix6m, vvix
     )

@@ -2,9 +2,8 @@
 
 usage: python tools/estimate_vix_surface.py [SHARED_DATA]
 
-Everything is read from the shared data folder (2004-2017); nothing is written. Constants in the core are these
-numbers, rounded, and where one chain or one decade is all there is, moved towards the literature as
-docs/vix-surface.md says.
+Everything is read from the shared data folder (2004-2017); nothing is written. Constants in the core are
+these numbers, rounded; docs/vix-surface.md says where they stand on little.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +122,7 @@ def curve(data: Path) -> None:
     print("\n   The same on the contract files 2004-2014 (prices / 10 to 2007-03-23), by tenor")
     error, tenors = contract_file_errors(data)
     edges = [0, 30, 60, 90, 120, 180, 400]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         chosen = error[(tenors * 365 >= low) & (tenors * 365 < high)]
         line(
             f"{low}..{high} days, n, bias, RMSE",
@@ -170,9 +170,7 @@ def curve(data: Path) -> None:
         line(f"{name}, bias (n={rows.sum()})", error.mean(0))
         line(f"{'':<10}RMSE", np.sqrt((error**2).mean(0)))
 
-    print(
-        "\n3. Response to one point of VIX, by tenor in days (regression of daily changes through the origin)"
-    )
+    print("\n3. Response to one point of VIX, by tenor in days (daily changes, no intercept)")
     first = np.searchsorted(EXPIRIES, days, side="right")
     moves = []
     for i in range(1, len(days)):
@@ -184,21 +182,18 @@ def curve(data: Path) -> None:
     t, df, dv = np.array(moves).T
     edges = [0, 7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 210, 260]
     centres, betas = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         rows = (t * 365 >= low) & (t * 365 < high)
         centres.append(t[rows].mean())
         betas.append((df[rows] @ dv[rows]) / (dv[rows] @ dv[rows]))
     line("tenor", [f"{c * 365:.0f}" for c in centres], 7)
     line("measured", betas, 7)
     line("core", [_core.vix_pass_through(c) for c in centres], 7)
-    form = lambda p: (
-        p[0] + p[1] * np.exp(-5 * np.array(centres)) + (1 - p[0] - p[1]) * np.exp(-40 * np.array(centres))
-    )  # noqa: E731
-    line("floor and slow weight, fitted", least_squares(lambda p: form(p) - betas, [0.2, 0.4]).x)
+    fast, slow = (np.exp(-k * np.array(centres)) for k in (40.0, 5.0))
+    found = np.linalg.lstsq(np.column_stack([1 - fast, slow - fast]), betas - fast, rcond=None)[0]
+    line("floor and slow weight, fitted", found)
 
-    print(
-        "\n4. Convexity: ln of forward volatility 30..93 days over the future at 46.5 days, on VVIX^2 T / 2"
-    )
+    print("\n4. Convexity: ln(forward volatility 30..93 days / future at 46.5 days) on sigma^2 T / 2")
     at = np.array([np.exp(np.interp(46.5 / 365, a, b)) for a, b in zip(nodes_t, nodes_f, strict=True)])
     forward = np.sqrt((93 * series["vix3m"] ** 2 - 30 * vix**2) / 63)
     gap = np.log(forward / at)
@@ -267,7 +262,7 @@ def black(forward, strike, tenor, vol, call):
 
 
 def chain(data: Path, moment: str, rate: float = 0.0035) -> pd.DataFrame:
-    """Out-of-the-money quotes with both sides of the 2016-06-01 VIX chain: forward by parity, volatility of the mid."""
+    """Two-sided out-of-the-money quotes of the 2016-06-01 chain: parity forward, volatility of the mid."""
     raw = pd.read_csv(data / "options" / "vix_2016-06-01.csv", parse_dates=["quote_date", "expiration"])
     raw = raw[(raw["root"] == "VIX") & (raw["expiration"] > raw["quote_date"])]
     raw = raw.rename(columns={f"bid_{moment}": "bid", f"ask_{moment}": "ask"})
@@ -316,49 +311,40 @@ def chain(data: Path, moment: str, rate: float = 0.0035) -> pd.DataFrame:
 
 
 def smile_fit(quotes: pd.DataFrame) -> None:
-    print(
-        "\n6. Smile of the 2016-06-01 chain (15:45): sigma, slope, saturation left and right per expiry, free fit"
-    )
+    print("\n6. Smile of the 2016-06-01 chain at 15:45: sigma, slope, right saturation, the same x sigma^2 T")
     rows = []
     for _, group in quotes.groupby("expiry"):
         t, k = group["years"].iloc[0], np.log(group["strike"] / group["forward"]).to_numpy()
         weight = norm.pdf(k / (0.75 * np.sqrt(t))) + 0.1
+        vol = group["vol"].to_numpy()
 
-        def model(p, t=t, k=k):
+        def miss(p, t=t, k=k, vol=vol, weight=weight):
             z = k / (p[0] * np.sqrt(t))
             bound = np.where(z < 0, 2.2, p[2])
-            return p[0] * (1 + p[1] * z / np.sqrt(1 + (z / bound) ** 2))
+            return (p[0] * (1 + p[1] * z / np.sqrt(1 + (z / bound) ** 2)) - vol) * weight
 
-        found = least_squares(
-            lambda p: (model(p) - group["vol"].to_numpy()) * weight,
-            [0.7, 0.25, 3.0],  # noqa: B023
-            bounds=([0.1, 0.01, 0.5], [3, 1, 12]),
-        ).x
+        found = least_squares(miss, [0.7, 0.25, 3.0], bounds=([0.1, 0.01, 0.5], [3, 1, 12])).x
         rows.append((t, *found))
-        line(f"{t * 365:.0f} days", [*found, found[2] * found[0] * np.sqrt(t)])
+        line(f"{t * 365:.0f} days", [*found, found[2] * found[0] ** 2 * t])
     t, sigma, slope, _ = np.array(rows).T
     power = np.polyfit(np.log(t), np.log(slope), 1)
-    line("slope at one year, power", [np.exp(power[1]), power[0]])
+    line("slope at one year, power of tenor", [np.exp(power[1]), power[0]])
 
-    def samuelson(c, k, t):
-        return (
-            c * c
-            + 2 * c * (1 - c) * (1 - np.exp(-k * t)) / (k * t)
-            + (1 - c) ** 2 * (1 - np.exp(-2 * k * t)) / (2 * k * t)
-        )
+    def shape(p, floor):
+        level, rate, dip = p
+        kt = rate * t
+        mean = floor**2 + 2 * floor * (1 - floor) * (1 - np.exp(-kt)) / kt
+        mean += (1 - floor) ** 2 * (1 - np.exp(-2 * kt)) / (2 * kt)
+        return level * np.sqrt(mean) * (1 - dip * np.exp(-t * 365 / 30))
 
-    far = t > 25 / 365
-    found = least_squares(
-        lambda p: p[0] * np.sqrt(samuelson(p[1], p[2], t[far])) - sigma[far], [1.0, 0.4, 5.0]
-    ).x
-    line("instantaneous vol, floor, rate", found)
-    line("measured over shape", sigma / (found[0] * np.sqrt(samuelson(found[1], found[2], t))))
+    for floor in (0.2, 0.3, 0.4):
+        found = least_squares(lambda p, floor=floor: shape(p, floor) - sigma, [1.0, 4.0, 0.3])
+        line(f"floor {floor}: level, rate, calm dip", found.x)
+        line("   misses, volatility points", 100 * found.fun, 7)
 
 
 def variance_ratio() -> None:
-    print(
-        "\n7. Model-free over at-the-money volatility at 30 days, z from -1.25 to 4 (what Cboe's rule reaches), by sigma"
-    )
+    print("\n7. Model-free over at-the-money volatility at 30 days, z in -1.25..4 (what Cboe's rule reaches)")
     day = np.datetime64("2016-06-01")
     expiry = day + np.timedelta64(30, "D")
     for vvix in (50.0, 70.0, 90.0, 120.0, 160.0, 200.0, 250.0):
@@ -390,10 +376,9 @@ def model_free(day, expiry, vvix, vix=30.0, low=-1.25, high=4.0):
 
 def smile_errors(data: Path, moment: str) -> None:
     print(f"\n8. Core against the 2016-06-01 chain at {moment}, given VIX, VVIX and the parity forwards")
-    print(
-        f"{'expiry':<14}{'days':>6}{'n':>5}{'ATM':>9}{'core':>9}{'ATM err':>9}{'MAE':>9}{'MAE 5-50d':>10}{'|price|':>9}"
-        f"{'half':>9}{'inside':>9}   (volatility points; price error and half-spread in USD, medians)"
-    )
+    print("   volatility points; price errors and half-spreads are medians in points")
+    heads = ("days", "n", "ATM", "core", "error", "MAE", "5-50 d", "|price|", "half", "inside")
+    print(f"{'expiry':<12}" + "".join(f"{head:>9}" for head in heads))
     quotes = chain(data, moment)
     day = np.datetime64("2016-06-01")
     seconds = QUOTED if moment == "1545" else CLOSED
@@ -412,11 +397,15 @@ def smile_errors(data: Path, moment: str) -> None:
             core = (delta > 0.05) & (delta < 0.55)
             price = group["discount"] * black(f, group["strike"], t, vol, group["call"])
             miss = (price - group["mid"]).abs()
-            print(
-                f"{e!s:<14}{t[0] * 365:>6.0f}{n:>5}{100 * market_atm:>9.1f}{100 * atm[0]:>9.1f}{100 * (atm[0] - market_atm):>9.1f}"
-                f"{np.abs(error).mean():>9.1f}{np.abs(error[core]).mean():>10.1f}{miss.median():>9.3f}"
-                f"{group['half_spread'].median():>9.3f}{(miss <= group['half_spread']).mean():>9.2f}"
+            cells = (
+                f"{t[0] * 365:.0f}",
+                f"{n}",
+                *(f"{100 * v:.1f}" for v in (market_atm, atm[0], atm[0] - market_atm)),
+                *(f"{np.abs(e_).mean():.1f}" for e_ in (error, error[core])),
+                *(f"{v:.3f}" for v in (miss.median(), group["half_spread"].median())),
+                f"{(miss <= group['half_spread']).mean():.2f}",
             )
+            print(f"{e!s:<12}" + "".join(f"{cell:>9}" for cell in cells))
 
 
 def main() -> None:
