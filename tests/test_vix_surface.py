@@ -187,6 +187,16 @@ def test_forward_variance_and_convexity():
     sigma = rows([DAY + 47], vix=20.0, vix3m=22.0, vvix=90.0, seconds=seconds)[2][0]
     forward = math.sqrt((93 * 22**2 - 30 * 20**2) / 63)
     assert price == pytest.approx(forward * math.exp(-0.5 * sigma**2 * 46.5 / 365), rel=1e-9)
+    # The window of a future that expires with VIX9D's: VIX's, less VIX9D's, plus nine days after it.
+    near = rows([DAY + 9], vix=20.0, vix9d=15.0, vix3m=22.0, vvix=90.0, seconds=OPEN)
+    window = 20**2 + 9 * (forward**2 - 15**2) / 30
+    assert near[0][0] == pytest.approx(
+        math.sqrt(window) * math.exp(-0.5 * near[2][0] ** 2 * 9 / 365), rel=1e-9
+    )
+    # VIX6M: the window centred between 93 and 184 days.
+    far = rows([DAY + 124], vix=20.0, vix3m=22.0, vix6m=24.0, vvix=90.0, seconds=seconds)
+    forward = math.sqrt((184 * 24**2 - 93 * 22**2) / 91)
+    assert far[0][0] == pytest.approx(forward * math.exp(-0.5 * far[2][0] ** 2 * 123.5 / 365), rel=1e-9)
     # An inversion so steep that forward variance would be negative still gives a price.
     assert rows([DAY + 60], vix=80.0, vix3m=40.0, vvix=150.0)[0][0] > 15
 
