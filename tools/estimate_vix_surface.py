@@ -2,9 +2,8 @@
 
 usage: python tools/estimate_vix_surface.py [SHARED_DATA]
 
-Everything is read from the shared data folder (2004-2017); nothing is written. Constants in the core are these
-numbers, rounded, and where one chain or one decade is all there is, moved towards the literature as
-docs/vix-surface.md says.
+Everything is read from the shared data folder (2004-2017); nothing is written. Constants in the core are
+these numbers, rounded; docs/vix-surface.md says where they stand on little.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from alvh import _core
 from scipy.optimize import brentq, least_squares
 from scipy.stats import norm
-
-from alvh import _core
 
 SETTLED, CLOSED, QUOTED, OPENED = 58_500, 58_500, 56_700, 34_200
 GOOD_FRIDAYS = {dt.date(2008, 3, 21), dt.date(2014, 4, 18)}
@@ -79,7 +78,10 @@ def surface(days, indices, expiry, strike=None, listed=None, seconds=SETTLED, sh
 
 
 def line(label, values, width=9):
-    print(f"{label:<34}" + "".join(f"{v:>{width}}" if isinstance(v, str) else f"{v:>{width}.3f}" for v in values))
+    print(
+        f"{label:<34}"
+        + "".join(f"{v:>{width}}" if isinstance(v, str) else f"{v:>{width}.3f}" for v in values)
+    )
 
 
 def curve(data: Path) -> None:
@@ -95,7 +97,9 @@ def curve(data: Path) -> None:
     for name, k in clocks.items():
         errors = []
         for j in range(1, 8):
-            a, b, c = (nodes_t[:, i] if k is None else 1 - np.exp(-k * nodes_t[:, i]) for i in (j - 1, j, j + 1))
+            a, b, c = (
+                nodes_t[:, i] if k is None else 1 - np.exp(-k * nodes_t[:, i]) for i in (j - 1, j, j + 1)
+            )
             fa, fc, share = nodes_f[:, j - 1], nodes_f[:, j + 1], (b - a) / (c - a)
             if name == "price":
                 guess = np.exp(fa) + (np.exp(fc) - np.exp(fa)) * share
@@ -118,9 +122,12 @@ def curve(data: Path) -> None:
     print("\n   The same on the contract files 2004-2014 (prices / 10 to 2007-03-23), by tenor")
     error, tenors = contract_file_errors(data)
     edges = [0, 30, 60, 90, 120, 180, 400]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         chosen = error[(tenors * 365 >= low) & (tenors * 365 < high)]
-        line(f"{low}..{high} days, n, bias, RMSE", [str(len(chosen)), chosen.mean(), np.sqrt((chosen**2).mean())])
+        line(
+            f"{low}..{high} days, n, bias, RMSE",
+            [str(len(chosen)), chosen.mean(), np.sqrt((chosen**2).mean())],
+        )
 
     print("\n2. Average curve: ln F/VIX = sum_i (a_i + b_i ln(VIX/18)) (1 - exp(-k_i T)), k = 10, 1.5")
     x, y = np.log(vix / 18)[:, None], np.log(prices / vix[:, None])
@@ -138,8 +145,10 @@ def curve(data: Path) -> None:
     line("", [f"VX{j}" for j in range(1, 9)])
     line("fitted without the year, bias", (out - prices).mean(0))
     line("fitted without the year, RMSE", np.sqrt(((out - prices) ** 2).mean(0)))
-    series = {n: index_close(data, f"{n}.csv", "VVIX" if n == "vvix" else "CLOSE").reindex(index).to_numpy()
-              for n in ("vix9d", "vix3m", "vvix")}
+    series = {
+        n: index_close(data, f"{n}.csv", "VVIX" if n == "vvix" else "CLOSE").reindex(index).to_numpy()
+        for n in ("vix9d", "vix3m", "vvix")
+    }
     nan = np.full(len(days), np.nan)
     modes = {
         "core, VIX only": [vix, nan, nan, nan, nan],
@@ -153,38 +162,47 @@ def curve(data: Path) -> None:
             if np.isfinite(c).any():
                 rows &= np.isfinite(c)
         error = np.column_stack(
-            [surface(days[rows], [c[rows] for c in columns], expiry[rows, j])[0] - prices[rows, j] for j in range(8)]
+            [
+                surface(days[rows], [c[rows] for c in columns], expiry[rows, j])[0] - prices[rows, j]
+                for j in range(8)
+            ]
         )
         line(f"{name}, bias (n={rows.sum()})", error.mean(0))
         line(f"{'':<10}RMSE", np.sqrt((error**2).mean(0)))
 
-    print("\n3. Response to one point of VIX, by tenor in days (regression of daily changes through the origin)")
+    print("\n3. Response to one point of VIX, by tenor in days (daily changes, no intercept)")
     first = np.searchsorted(EXPIRIES, days, side="right")
     moves = []
     for i in range(1, len(days)):
         step = int(first[i] > first[i - 1])
         for j in range(8 - step):
-            moves.append((tenor[i - 1, j + step], prices[i, j] - prices[i - 1, j + step], vix[i] - vix[i - 1]))
+            moves.append(
+                (tenor[i - 1, j + step], prices[i, j] - prices[i - 1, j + step], vix[i] - vix[i - 1])
+            )
     t, df, dv = np.array(moves).T
     edges = [0, 7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 210, 260]
     centres, betas = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         rows = (t * 365 >= low) & (t * 365 < high)
         centres.append(t[rows].mean())
         betas.append((df[rows] @ dv[rows]) / (dv[rows] @ dv[rows]))
     line("tenor", [f"{c * 365:.0f}" for c in centres], 7)
     line("measured", betas, 7)
     line("core", [_core.vix_pass_through(c) for c in centres], 7)
-    form = lambda p: p[0] + p[1] * np.exp(-5 * np.array(centres)) + (1 - p[0] - p[1]) * np.exp(-40 * np.array(centres))  # noqa: E731
-    line("floor and slow weight, fitted", least_squares(lambda p: form(p) - betas, [0.2, 0.4]).x)
+    fast, slow = (np.exp(-k * np.array(centres)) for k in (40.0, 5.0))
+    found = np.linalg.lstsq(np.column_stack([1 - fast, slow - fast]), betas - fast, rcond=None)[0]
+    line("floor and slow weight, fitted", found)
 
-    print("\n4. Convexity: ln of forward volatility 30..93 days over the future at 46.5 days, on VVIX^2 T / 2")
+    print("\n4. Convexity: ln(forward volatility 30..93 days / future at 46.5 days) on sigma^2 T / 2")
     at = np.array([np.exp(np.interp(46.5 / 365, a, b)) for a, b in zip(nodes_t, nodes_f, strict=True)])
     forward = np.sqrt((93 * series["vix3m"] ** 2 - 30 * vix**2) / 63)
     gap = np.log(forward / at)
     half = (series["vvix"] / 100 / 1.04) ** 2 * 46.5 / 730
     rows = np.isfinite(gap) & np.isfinite(half)
-    line("slope, intercept, mean gap, mean", [*np.polyfit(half[rows], gap[rows], 1), gap[rows].mean(), half[rows].mean()])
+    line(
+        "slope, intercept, mean gap, mean",
+        [*np.polyfit(half[rows], gap[rows], 1), gap[rows].mean(), half[rows].mean()],
+    )
 
 
 def contract_file_errors(data: Path):
@@ -220,7 +238,9 @@ def contract_file_errors(data: Path):
 
 def vvix_level(data: Path) -> None:
     print("\n5. VVIX on VIX: ln VVIX = a + b ln(VIX/18), prints under 60 dropped")
-    both = pd.DataFrame({"vvix": index_close(data, "vvix.csv", "VVIX"), "vix": index_close(data, "vix.csv")}).dropna()
+    both = pd.DataFrame(
+        {"vvix": index_close(data, "vvix.csv", "VVIX"), "vix": index_close(data, "vix.csv")}
+    ).dropna()
     both = both[both["vvix"] >= 60]
     for first, last in (("2006", "2017"), ("2006", "2011"), ("2012", "2017")):
         part = both.loc[first:last]
@@ -229,8 +249,10 @@ def vvix_level(data: Path) -> None:
     for low, high in ((9, 12), (12, 15), (15, 18), (18, 22), (22, 30), (30, 45), (45, 90)):
         part = both[(both["vix"] >= low) & (both["vix"] < high)]
         middle = part["vix"].median()
-        line(f"VIX {low}..{high}: median VVIX, 2010-, core",
-             [part["vvix"].median(), part["vvix"].loc["2010":].median(), 88 * (middle / 18) ** 0.25])
+        line(
+            f"VIX {low}..{high}: median VVIX, 2010-, core",
+            [part["vvix"].median(), part["vvix"].loc["2010":].median(), 88 * (middle / 18) ** 0.25],
+        )
 
 
 def black(forward, strike, tenor, vol, call):
@@ -240,7 +262,7 @@ def black(forward, strike, tenor, vol, call):
 
 
 def chain(data: Path, moment: str, rate: float = 0.0035) -> pd.DataFrame:
-    """Out-of-the-money quotes with both sides of the 2016-06-01 VIX chain: forward by parity, volatility of the mid."""
+    """Two-sided out-of-the-money quotes of the 2016-06-01 chain: parity forward, volatility of the mid."""
     raw = pd.read_csv(data / "options" / "vix_2016-06-01.csv", parse_dates=["quote_date", "expiration"])
     raw = raw[(raw["root"] == "VIX") & (raw["expiration"] > raw["quote_date"])]
     raw = raw.rename(columns={f"bid_{moment}": "bid", f"ask_{moment}": "ask"})
@@ -255,53 +277,74 @@ def chain(data: Path, moment: str, rate: float = 0.0035) -> pd.DataFrame:
         gap = ((call["bid"] + call["ask"] - put["bid"] - put["ask"]) / 2)[pair]
         near = gap.abs().nsmallest(5).index
         width = (call["ask"] - call["bid"] + put["ask"] - put["bid"])[near]
-        forward = np.average(near.to_numpy() + gap[near].to_numpy() / discount, weights=width.to_numpy() ** -2.0)
+        forward = np.average(
+            near.to_numpy() + gap[near].to_numpy() / discount, weights=width.to_numpy() ** -2.0
+        )
         for strike in call.index:
             side = call if strike >= forward else put
             quote = side.loc[strike]
             if quote["bid"] <= 0:
                 continue
             mid, is_call = (quote["bid"] + quote["ask"]) / 2, strike >= forward
-            def miss(vol, strike=strike, forward=forward, tenor=tenor, mid=mid, discount=discount, is_call=is_call):
+
+            def miss(
+                vol, strike=strike, forward=forward, tenor=tenor, mid=mid, discount=discount, is_call=is_call
+            ):
                 return discount * float(black(forward, strike, tenor, vol, is_call)) - mid
+
             if miss(0.01) * miss(6.0) < 0:
-                parts.append((expiry, tenor, forward, strike, is_call, mid, (quote["ask"] - quote["bid"]) / 2,
-                              brentq(miss, 0.01, 6.0), discount))
+                parts.append(
+                    (
+                        expiry,
+                        tenor,
+                        forward,
+                        strike,
+                        is_call,
+                        mid,
+                        (quote["ask"] - quote["bid"]) / 2,
+                        brentq(miss, 0.01, 6.0),
+                        discount,
+                    )
+                )
     names = ["expiry", "years", "forward", "strike", "call", "mid", "half_spread", "vol", "discount"]
     return pd.DataFrame(parts, columns=names)
 
 
 def smile_fit(quotes: pd.DataFrame) -> None:
-    print("\n6. Smile of the 2016-06-01 chain (15:45): sigma, slope, saturation left and right per expiry, free fit")
+    print("\n6. Smile of the 2016-06-01 chain at 15:45: sigma, slope, right saturation, the same x sigma^2 T")
     rows = []
     for _, group in quotes.groupby("expiry"):
         t, k = group["years"].iloc[0], np.log(group["strike"] / group["forward"]).to_numpy()
         weight = norm.pdf(k / (0.75 * np.sqrt(t))) + 0.1
+        vol = group["vol"].to_numpy()
 
-        def model(p, t=t, k=k):
+        def miss(p, t=t, k=k, vol=vol, weight=weight):
             z = k / (p[0] * np.sqrt(t))
             bound = np.where(z < 0, 2.2, p[2])
-            return p[0] * (1 + p[1] * z / np.sqrt(1 + (z / bound) ** 2))
+            return (p[0] * (1 + p[1] * z / np.sqrt(1 + (z / bound) ** 2)) - vol) * weight
 
-        found = least_squares(lambda p: (model(p) - group["vol"].to_numpy()) * weight, [0.7, 0.25, 3.0],  # noqa: B023
-                              bounds=([0.1, 0.01, 0.5], [3, 1, 12])).x
+        found = least_squares(miss, [0.7, 0.25, 3.0], bounds=([0.1, 0.01, 0.5], [3, 1, 12])).x
         rows.append((t, *found))
-        line(f"{t * 365:.0f} days", [*found, found[2] * found[0] * np.sqrt(t)])
+        line(f"{t * 365:.0f} days", [*found, found[2] * found[0] ** 2 * t])
     t, sigma, slope, _ = np.array(rows).T
     power = np.polyfit(np.log(t), np.log(slope), 1)
-    line("slope at one year, power", [np.exp(power[1]), power[0]])
+    line("slope at one year, power of tenor", [np.exp(power[1]), power[0]])
 
-    def samuelson(c, k, t):
-        return c * c + 2 * c * (1 - c) * (1 - np.exp(-k * t)) / (k * t) + (1 - c) ** 2 * (1 - np.exp(-2 * k * t)) / (2 * k * t)
+    def shape(p, floor):
+        level, rate, dip = p
+        kt = rate * t
+        mean = floor**2 + 2 * floor * (1 - floor) * (1 - np.exp(-kt)) / kt
+        mean += (1 - floor) ** 2 * (1 - np.exp(-2 * kt)) / (2 * kt)
+        return level * np.sqrt(mean) * (1 - dip * np.exp(-t * 365 / 30))
 
-    far = t > 25 / 365
-    found = least_squares(lambda p: p[0] * np.sqrt(samuelson(p[1], p[2], t[far])) - sigma[far], [1.0, 0.4, 5.0]).x
-    line("instantaneous vol, floor, rate", found)
-    line("measured over shape", sigma / (found[0] * np.sqrt(samuelson(found[1], found[2], t))))
+    for floor in (0.2, 0.3, 0.4):
+        found = least_squares(lambda p, floor=floor: shape(p, floor) - sigma, [1.0, 4.0, 0.3])
+        line(f"floor {floor}: level, rate, calm dip", found.x)
+        line("   misses, volatility points", 100 * found.fun, 7)
 
 
 def variance_ratio() -> None:
-    print("\n7. Model-free over at-the-money volatility at 30 days, z from -1.25 to 4 (what Cboe's rule reaches), by sigma")
+    print("\n7. Model-free over at-the-money volatility at 30 days, z in -1.25..4 (what Cboe's rule reaches)")
     day = np.datetime64("2016-06-01")
     expiry = day + np.timedelta64(30, "D")
     for vvix in (50.0, 70.0, 90.0, 120.0, 160.0, 200.0, 250.0):
@@ -313,14 +356,18 @@ def model_free(day, expiry, vvix, vix=30.0, low=-1.25, high=4.0):
     """Volatility of the log contract at 30 days over [low, high] in z and over all strikes; sigma."""
     seconds = OPENED
     t = 30 / 365
-    forward, _, sigma, *_ = surface([day], [vix, *[np.nan] * 3, vvix], [expiry], listed=[((expiry,), (20.0,))], seconds=seconds)
+    forward, _, sigma, *_ = surface(
+        [day], [vix, *[np.nan] * 3, vvix], [expiry], listed=[((expiry,), (20.0,))], seconds=seconds
+    )
     forward, sigma = forward[0], sigma[0]
     out = []
     for a, b in ((low, high), (-12.0, 16.0)):
         z = np.linspace(a, b, 4001)
         strike = forward * np.exp(z * sigma * np.sqrt(t))
         n = len(z)
-        vol = surface([day] * n, [vix, *[np.nan] * 3, vvix], [expiry] * n, strike, [((expiry,), (20.0,))] * n, seconds)[3]
+        vol = surface(
+            [day] * n, [vix, *[np.nan] * 3, vvix], [expiry] * n, strike, [((expiry,), (20.0,))] * n, seconds
+        )[3]
         price = black(forward, strike, t, vol, strike >= forward)
         integrand = price / strike * sigma * np.sqrt(t)
         out.append(np.sqrt(2 / t * np.sum((integrand[1:] + integrand[:-1]) / 2 * np.diff(z))))
@@ -329,8 +376,9 @@ def model_free(day, expiry, vvix, vix=30.0, low=-1.25, high=4.0):
 
 def smile_errors(data: Path, moment: str) -> None:
     print(f"\n8. Core against the 2016-06-01 chain at {moment}, given VIX, VVIX and the parity forwards")
-    print(f"{'expiry':<14}{'days':>6}{'n':>5}{'ATM':>9}{'core':>9}{'ATM err':>9}{'MAE':>9}{'MAE 5-50d':>10}{'|price|':>9}"
-          f"{'half':>9}{'inside':>9}   (volatility points; price error and half-spread in USD, medians)")
+    print("   volatility points; price errors and half-spreads are medians in points")
+    heads = ("days", "n", "ATM", "core", "error", "MAE", "5-50 d", "|price|", "half", "inside")
+    print(f"{'expiry':<12}" + "".join(f"{head:>9}" for head in heads))
     quotes = chain(data, moment)
     day = np.datetime64("2016-06-01")
     seconds = QUOTED if moment == "1545" else CLOSED
@@ -349,9 +397,15 @@ def smile_errors(data: Path, moment: str) -> None:
             core = (delta > 0.05) & (delta < 0.55)
             price = group["discount"] * black(f, group["strike"], t, vol, group["call"])
             miss = (price - group["mid"]).abs()
-            print(f"{e!s:<14}{t[0] * 365:>6.0f}{n:>5}{100 * market_atm:>9.1f}{100 * atm[0]:>9.1f}{100 * (atm[0] - market_atm):>9.1f}"
-                  f"{np.abs(error).mean():>9.1f}{np.abs(error[core]).mean():>10.1f}{miss.median():>9.3f}"
-                  f"{group['half_spread'].median():>9.3f}{(miss <= group['half_spread']).mean():>9.2f}")
+            cells = (
+                f"{t[0] * 365:.0f}",
+                f"{n}",
+                *(f"{100 * v:.1f}" for v in (market_atm, atm[0], atm[0] - market_atm)),
+                *(f"{np.abs(e_).mean():.1f}" for e_ in (error, error[core])),
+                *(f"{v:.3f}" for v in (miss.median(), group["half_spread"].median())),
+                f"{(miss <= group['half_spread']).mean():.2f}",
+            )
+            print(f"{e!s:<12}" + "".join(f"{cell:>9}" for cell in cells))
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use crate::errors::IntoPyResult;
 
 type Floats<'py> = Bound<'py, PyArray1<f64>>;
+type Flags<'py> = Bound<'py, PyArray1<u32>>;
+type Columns<'py> = (Floats<'py>, Flags<'py>, Floats<'py>, Floats<'py>, Flags<'py>, Floats<'py>);
 
 fn finished<'py, T: numpy::Element>(py: Python<'py>, values: Vec<T>) -> Bound<'py, PyArray1<T>> {
     let array = values.into_pyarray(py);
@@ -32,8 +34,7 @@ fn vix_surface_rows<'py>(
     expiry: PyReadonlyArray1<'py, i32>,
     strike: PyReadonlyArray1<'py, f64>,
     shift: f64,
-) -> PyResult<(Floats<'py>, Bound<'py, PyArray1<u32>>, Floats<'py>, Floats<'py>, Bound<'py, PyArray1<u32>>, Floats<'py>)>
-{
+) -> PyResult<Columns<'py>> {
     let day = day.as_slice()?;
     let seconds = seconds.as_slice()?;
     let [vix, vix9d, vix3m, vix6m, vvix] = &indices;

@@ -20,7 +20,7 @@ pub const FIRST_FUTURE_DAY: Day = 12_503;
 pub const FIRST_OPTION_DAY: Day = 13_203;
 
 /// Spot and settlements that a curve can hold.
-const MAX_NODES: usize = 16;
+const MAX_NODES: usize = 24;
 /// Rate of the interpolation clock 1 - exp(-k T): leave-one-contract-out error.
 const CLOCK: f64 = 5.0;
 /// Decay of the deviation from the average curve beyond the last node, per year.
@@ -37,6 +37,8 @@ const PIVOT: f64 = 18.0;
 const DAYS: f64 = 1.0 / 365.0;
 /// Tenor of VIX and VVIX, years.
 const MONTH: f64 = 30.0 * DAYS;
+/// Window of VIX9D, days.
+const NEAR_WINDOW: f64 = 9.0;
 /// Windows of the indices, days: VIX, VIX3M, VIX6M.
 const WINDOWS: [f64; 3] = [30.0, 93.0, 184.0];
 
@@ -118,6 +120,7 @@ const EMPTY: Node = Node { years: 0.0, clock: 0.0, log_price: 0.0, price: 0.0, e
 pub struct VixSurface {
     day: Day,
     seconds: i32,
+    /// Spot, or the front settlement where spot is missing.
     vix: f64,
     nodes: [Node; MAX_NODES],
     len: usize,
@@ -183,8 +186,12 @@ fn smile(z: f64, total: f64) -> f64 {
 impl VixSurface {
     /// Builds curve and smile from what is known on a step.
     pub fn fit(inputs: &VixInputs<'_>) -> Self {
+        // Where spot is missing, the front settlement says how calm the market is.
+        let front = inputs.vx_price.iter().copied().find(|&price| usable(price));
+        let spot_known = usable(inputs.vix);
+        let vix = if spot_known { inputs.vix } else { front.unwrap_or(f64::NAN) };
         let vvix_known = inputs.vvix.is_finite() && inputs.vvix >= VVIX_MIN;
-        let vvix = if vvix_known { inputs.vvix } else { VVIX_LEVEL * pow(inputs.vix / PIVOT, VVIX_ELASTICITY) };
+        let vvix = if vvix_known { inputs.vvix } else { VVIX_LEVEL * pow(vix / PIVOT, VVIX_ELASTICITY) };
         // The root of v = level (a + b level) that tends to v / a.
         let (a, b) = VARIANCE_RATIO;
         let v = vvix.min(VVIX_MAX) / 100.0;
@@ -192,15 +199,16 @@ impl VixSurface {
         let mut surface = Self {
             day: inputs.day,
             seconds: inputs.seconds,
-            vix: inputs.vix,
+            vix,
             nodes: [EMPTY; MAX_NODES],
             len: 0,
             listed: false,
-            vol_flags: if vvix_known { 0 } else { flag::PROXY } | if vvix > VVIX_MAX { flag::CLAMPED } else { 0 },
+            vol_flags: if vvix_known && spot_known { 0 } else { flag::PROXY }
+                | if vvix > VVIX_MAX { flag::CLAMPED } else { 0 },
             level,
-            calm: ((CALM_RANGE.1 - inputs.vix) / (CALM_RANGE.1 - CALM_RANGE.0)).clamp(0.0, 1.0),
+            calm: ((CALM_RANGE.1 - vix) / (CALM_RANGE.1 - CALM_RANGE.0)).clamp(0.0, 1.0),
         };
-        if usable(inputs.vix) {
+        if spot_known {
             surface.push(0.0, inputs.vix, Day::MIN);
         }
         for (&expiry, &price) in inputs.vx_expiry.iter().zip(inputs.vx_price) {
@@ -239,11 +247,19 @@ impl VixSurface {
             let (v0, v1) = (indices[near], indices[far]);
             // A steep inversion can ask for negative forward variance; a quarter of the longer window's is the least.
             let forward = ((t1 * v1 * v1 - t0 * v0 * v0) / (t1 - t0)).max(0.25 * v1 * v1);
-            let years = (0.5 * (t0 + t1) - 0.5 * WINDOWS[0]) * DAYS;
-            let sigma = self.at_the_money(years);
-            self.push(years, forward.sqrt() * exp(-0.5 * sigma * sigma * years), Day::MIN);
+            if near == 0 && usable(inputs.vix9d) {
+                // The window of a future that expires when VIX9D's ends: VIX's, less VIX9D's, plus as many days after it.
+                let window = (t0 * v0 * v0 + NEAR_WINDOW * (forward - inputs.vix9d * inputs.vix9d)) / t0;
+                self.push_variance(NEAR_WINDOW * DAYS, window.max(0.25 * v0 * v0));
+            }
+            self.push_variance((0.5 * (t0 + t1) - 0.5 * WINDOWS[0]) * DAYS, forward);
             near = far;
         }
+    }
+
+    fn push_variance(&mut self, years: f64, variance: f64) {
+        let sigma = self.at_the_money(years);
+        self.push(years, variance.sqrt() * exp(-0.5 * sigma * sigma * years), Day::MIN);
     }
 
     /// Time to the opening of an expiry day, years; not below zero.
@@ -269,17 +285,17 @@ impl VixSurface {
         if let Some(node) = nodes.get(after) {
             // A node of this very day, or spot itself at no time left.
             if node.expiry == expiry || after == 0 {
-                return Future { price: node.price, flags };
+                // Without spot nothing is known before the first settlement but the settlement itself.
+                let blind = if years < node.years { flag::PROXY } else { 0 };
+                return Future { price: node.price, flags: flags | blind };
             }
             let before = nodes[after - 1];
             let share = (clock(years) - before.clock) / (node.clock - before.clock);
             let log_price = before.log_price + (node.log_price - before.log_price) * share;
             return Future { price: exp(log_price), flags };
         }
-        // Without spot the last settlement stands in for the level of the average curve.
-        let vix = if usable(self.vix) { self.vix } else { last.price };
-        let deviation = last.log_price - average_log(vix, last.years);
-        let log_price = average_log(vix, years) + deviation * exp(-REVERSION * (years - last.years));
+        let deviation = last.log_price - average_log(self.vix, last.years);
+        let log_price = average_log(self.vix, years) + deviation * exp(-REVERSION * (years - last.years));
         Future { price: exp(log_price), flags: flags | flag::PROXY }
     }
 
@@ -405,7 +421,9 @@ mod tests {
         bare.vx_expiry = &[WEDNESDAY + 14];
         bare.vx_price = &[15.0];
         let one = VixSurface::fit(&bare);
-        assert_eq!(one.future(WEDNESDAY + 7).price.to_bits(), 15.0_f64.to_bits());
+        assert_eq!(one.future(WEDNESDAY + 7), Future { price: 15.0, flags: flag::PROXY });
+        assert_eq!(one.future(WEDNESDAY + 14), Future { price: 15.0, flags: 0 });
+        assert!(one.implied_vol(15.0, WEDNESDAY + 14) > 0.3 && one.option_flags(WEDNESDAY + 14) == flag::PROXY);
         assert!(one.future(WEDNESDAY + 44).price > 15.0);
         assert!(one.implied_vol(0.0, WEDNESDAY + 14).is_nan() && one.implied_vol(-1.0, WEDNESDAY + 14).is_nan());
     }
