@@ -138,8 +138,18 @@ impl Marks for SurfaceMarks {
         for (&path, &instrument) in legs.path.iter().zip(&legs.instrument) {
             let path = path as usize;
             let (mid, flags) = self.mid(state, path, instrument);
-            let leg =
-                SpreadLeg { kind: instrument.into(), mid, spot: state.spot[path], day: state.day, vix: state.vix[path] };
+            let settlement = match instrument {
+                Instrument::SpxOption { settlement, .. } => settlement,
+                _ => Settlement::Am,
+            };
+            let leg = SpreadLeg {
+                kind: instrument.into(),
+                mid,
+                settlement,
+                spot: state.spot[path],
+                day: state.day,
+                vix: state.vix[path],
+            };
             quotes.push(Quote { mid, half_spread: half_spread(&leg) * state.spread_multiplier[path], flags });
         }
     }
