@@ -10,8 +10,8 @@ from alvh._core import __version__
 from alvh.errors import AlvhError, ConfigError, DataError
 
 # Public name -> module that defines it; loaded on first use so that `import alvh` stays light.
-_LAZY: dict[str, str] = {}
-_MODULES = frozenset({"calendar"})
+_LAZY: dict[str, str] = {"History": "alvh.history"}
+_MODULES = frozenset({"calendar", "history"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -53,7 +53,6 @@ impl PyHistory {
         }
         let columns = HistoryColumns {
             day: column(columns, "day")?,
-            close_seconds: column(columns, "close_seconds")?,
             spx_open: column(columns, "spx_open")?,
             spx_high: column(columns, "spx_high")?,
             spx_low: column(columns, "spx_low")?,

@@ -4,8 +4,9 @@
 //! bar does not hold is estimated from the same session and flagged as a proxy; nothing of a later session is used.
 //! The constants of the estimates are measured by `tools/estimate_time_of_day.py`, which prints them with their errors.
 
+use crate::calendar;
 use crate::error::{Error, Fault, Result};
-use crate::instrument::{CLOSE_SECONDS, DAY_SECONDS, Day, OPEN_SECONDS};
+use crate::instrument::{DAY_SECONDS, Day, OPEN_SECONDS};
 use crate::market::state::{MarketSource, MarketState, SettlementSource, SettlementValue, flag};
 use crate::math;
 
@@ -62,8 +63,6 @@ fn pass_through(years: f64) -> f64 {
 pub struct HistoryColumns {
     /// Sessions, strictly ascending.
     pub day: Vec<Day>,
-    /// End of the session in seconds after midnight New York; empty: 16:00.
-    pub close_seconds: Vec<i32>,
     /// S&P 500 open; optional, as are high and low.
     pub spx_open: Vec<f64>,
     /// S&P 500 high.
@@ -217,19 +216,10 @@ fn bridge(base: f64, close: f64, high: f64, low: f64, weights: [f64; 3], close_o
     base * math::exp(log)
 }
 
-/// Quarterly third Friday: SPY goes ex dividend at the open. 1970-01-01 was a Thursday.
+/// Quarterly third Friday (or the session before a holiday): SPY goes ex dividend at the open.
 fn is_spy_ex_dividend(day: Day) -> bool {
-    let (month, day_of_month) = month_and_day(day);
-    (day + 3).rem_euclid(7) == 4 && month % 3 == 0 && (15..=21).contains(&day_of_month)
-}
-
-/// Month and day of the month of a day number (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn month_and_day(day: Day) -> (i32, i32) {
-    let of_era = (day + 719_468).rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    (if shifted < 10 { shifted + 3 } else { shifted - 9 }, of_year - (153 * shifted + 2) / 5 + 1)
+    let (year, month, _) = calendar::civil(day);
+    month % 3 == 0 && calendar::spx_am_expiry(year, month) == day
 }
 
 impl HistoryColumns {
@@ -248,7 +238,6 @@ impl HistoryColumns {
         };
         length("spx_close", self.spx_close.len(), true)?;
         length("vix_close", self.vix_close.len(), true)?;
-        length("close_seconds", self.close_seconds.len(), false)?;
         for (field, column) in self.optional() {
             length(field, column.len(), false)?;
         }
@@ -355,10 +344,6 @@ impl HistoryColumns {
         }
         Ok(())
     }
-
-    fn close_seconds_of(&self, session: usize) -> i32 {
-        self.close_seconds.get(session).copied().unwrap_or(CLOSE_SECONDS)
-    }
 }
 
 impl HistorySource {
@@ -454,8 +439,7 @@ impl HistorySource {
             for &old in &self.futures[earlier] {
                 let is_settled = curve[..n_settled].iter().any(|future| future.expiry == old.expiry);
                 if !is_settled && old.expiry > day && old.age < CARRIED_SESSIONS {
-                    let price =
-                        self.moved(old, session, self.columns.close_seconds_of(session), self.vix_close[session]);
+                    let price = self.moved(old, session, calendar::close_seconds(day), self.vix_close[session]);
                     curve.push(Future { price, age: old.age + 1, ..old });
                 }
             }
@@ -487,7 +471,7 @@ impl HistorySource {
     fn lay_steps(&mut self, session: usize, mut bar: usize, options: HistoryOptions) -> usize {
         let c = &self.columns;
         let day = c.day[session];
-        let close_seconds = c.close_seconds_of(session);
+        let close_seconds = calendar::close_seconds(day);
         let spx_close = c.spx_close[session];
         let vix_close = self.vix_close[session];
         let mut steps: Vec<Step> = Vec::with_capacity(3);
