@@ -1,6 +1,7 @@
 """Types of the compiled core."""
 
 from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,3 +166,13 @@ class ChainStore:
 def calendar_snap_strikes(
     product: str, on: int, expiry: int, spot: float, targets: npt.NDArray[np.float64], how: str
 ) -> npt.NDArray[np.float64]: ...
+
+@final
+class HistorySource:
+    def __new__(
+        cls, columns: dict[str, npt.NDArray[Any]], *, open_step: bool = True, mid_morning: bool = True
+    ) -> HistorySource: ...
+    def __len__(self) -> int: ...
+    def flag_counts(self) -> dict[str, int]: ...
+    def steps(self) -> dict[str, npt.NDArray[Any]]: ...
+    def settlements(self) -> dict[str, npt.NDArray[Any]]: ...

@@ -1,1 +1,698 @@
 //! Recorded history as a market of one path: daily bars or intraday bars to steps.
+//!
+//! Daily bars give up to three steps a session: the open (09:30), a mid-morning proxy (11:00) and the close. What a
+//! bar does not hold is estimated from the same session and flagged as a proxy; nothing of a later session is used.
+//! The constants of the estimates are measured by `tools/estimate_time_of_day.py`, which prints them with their errors.
+
+use crate::calendar;
+use crate::error::{Error, Fault, Result};
+use crate::instrument::{DAY_SECONDS, Day, OPEN_SECONDS};
+use crate::market::state::{MarketSource, MarketState, SettlementSource, SettlementValue, flag};
+use crate::math;
+
+/// Time of the mid-morning proxy, seconds after midnight New York.
+pub const MID_MORNING_SECONDS: i32 = 39_600;
+/// An open within this relative distance of the prior close is a repeated close, not a price.
+pub const STALE_TOLERANCE: f64 = 1e-6;
+/// 2006-02-24, first day of VIX options; before it (and before VIX futures, 2004-03-26) every hedge is hypothetical.
+pub const FIRST_VIX_OPTION: Day = 13_203;
+
+/// Weights of the log distances of close, high and low from the open in the 11:00 price (SPY hours 1998-2017: R2 0.39).
+const MID_GIVEN_OPEN: [f64; 3] = [0.24, 0.12, 0.12];
+/// The same without high and low (R2 0.36).
+const MID_GIVEN_OPEN_CLOSE: f64 = 0.35;
+/// Weights of the log distances of close, high and low from the prior close in the 11:00 price without an open (R2 0.59).
+const MID_GIVEN_PRIOR: [f64; 3] = [0.25, 0.20, 0.20];
+/// The same without high and low (R2 0.53).
+const MID_GIVEN_PRIOR_CLOSE: f64 = 0.48;
+/// Weights of the log distances of close, high and low from the prior close in the 09:30 price (R2 0.37).
+const OPEN_GIVEN_PRIOR: [f64; 3] = [0.02, 0.23, 0.23];
+/// The same without high and low (R2 0.26).
+const OPEN_GIVEN_PRIOR_CLOSE: f64 = 0.30;
+/// Log move of VIX per log move of the S&P 500 from the prior close to the open.
+const VIX_OPEN_BETA: f64 = -3.7;
+/// Share of the open-to-close log move of VIX that is done by 11:00.
+const VIX_MID_SHARE: f64 = 0.31;
+/// Log move of VIX per log move of the S&P 500 by 11:00 beyond half of its open-to-close move.
+const VIX_MID_BETA: f64 = -6.2;
+/// Log moves of the other indices per log move of VIX (daily closes; VIX6M, for which no series is at hand, between
+/// VIX3M and the ladder of the futures).
+const LOG_BETA_VIX9D: f64 = 1.5;
+const LOG_BETA_VIX3M: f64 = 0.58;
+const LOG_BETA_VIX6M: f64 = 0.45;
+const LOG_BETA_VVIX: f64 = 0.54;
+/// Sessions for which a contract without a settlement is carried on from its last one.
+const CARRIED_SESSIONS: u8 = 5;
+/// A futures price never falls below this share of the settlement it is moved from.
+const FUTURE_FLOOR: f64 = 0.25;
+
+/// Response in points of the VIX future that is `years` from expiry to a move of one point of spot VIX.
+///
+/// Daily settlements 2007-2021, VX1..VX7 at half a month, one and a half, ...; linear between, level outside.
+fn pass_through(years: f64) -> f64 {
+    const LADDER: [f64; 7] = [0.623, 0.427, 0.328, 0.268, 0.230, 0.207, 0.192];
+    let rung = (years * 12.0 - 0.5).clamp(0.0, 6.0);
+    let below = (rung as usize).min(5);
+    let weight = rung - below as f64;
+    LADDER[below] + weight * (LADDER[below + 1] - LADDER[below])
+}
+
+/// Columns of recorded history, one value a session, NaN where there is none. An optional column that is empty is
+/// absent. Points for prices and volatility indices, continuous decimals for rates.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistoryColumns {
+    /// Sessions, strictly ascending.
+    pub day: Vec<Day>,
+    /// S&P 500 open; optional, as are high and low.
+    pub spx_open: Vec<f64>,
+    /// S&P 500 high.
+    pub spx_high: Vec<f64>,
+    /// S&P 500 low.
+    pub spx_low: Vec<f64>,
+    /// S&P 500 close; required.
+    pub spx_close: Vec<f64>,
+    /// VIX open; optional, as are high and low.
+    pub vix_open: Vec<f64>,
+    /// VIX high.
+    pub vix_high: Vec<f64>,
+    /// VIX low.
+    pub vix_low: Vec<f64>,
+    /// VIX close; required.
+    pub vix_close: Vec<f64>,
+    /// Nine-day VIX close.
+    pub vix9d_close: Vec<f64>,
+    /// Three-month VIX close.
+    pub vix3m_close: Vec<f64>,
+    /// Six-month VIX close.
+    pub vix6m_close: Vec<f64>,
+    /// VVIX close.
+    pub vvix_close: Vec<f64>,
+    /// SKEW close.
+    pub skew_close: Vec<f64>,
+    /// Continuous rate known at the close of the session.
+    pub rate: Vec<f64>,
+    /// Continuous dividend yield of the index.
+    pub dividend_yield: Vec<f64>,
+    /// SPY open, USD, not adjusted for dividends.
+    pub spy_open: Vec<f64>,
+    /// SPY close, USD, not adjusted for dividends.
+    pub spy_close: Vec<f64>,
+    /// Official AM settlement of the S&P 500 (SET).
+    pub spx_settlement: Vec<f64>,
+    /// Official VIX settlement (VRO).
+    pub vix_settlement: Vec<f64>,
+    /// Start of each session's VIX futures in the two columns below, and their end: one more than sessions, or empty.
+    pub vx_offset: Vec<usize>,
+    /// Expiries of the VIX futures, ascending within a session.
+    pub vx_expiry: Vec<Day>,
+    /// Settlements of the VIX futures.
+    pub vx_settle: Vec<f64>,
+    /// Sessions of intraday bars, ascending.
+    pub bar_day: Vec<Day>,
+    /// Times of the bars, seconds after midnight New York: the prices are the last at that time.
+    pub bar_seconds: Vec<i32>,
+    /// S&P 500 at the bar.
+    pub bar_spot: Vec<f64>,
+    /// VIX at the bar; empty or NaN: moved with the S&P 500 and flagged.
+    pub bar_vix: Vec<f64>,
+    /// First, second, ... VIX future at the bar; may be empty.
+    pub bar_vx: Vec<Vec<f64>>,
+}
+
+/// What to build from the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryOptions {
+    /// Whether sessions with a usable open have a step at 09:30.
+    pub open_step: bool,
+    /// Whether sessions have a mid-morning proxy.
+    pub mid_morning: bool,
+}
+
+impl Default for HistoryOptions {
+    fn default() -> Self {
+        Self { open_step: true, mid_morning: true }
+    }
+}
+
+/// One step before it is asked for: futures and the other indices follow from the session when it is filled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Step {
+    session: u32,
+    seconds: i32,
+    spot: f64,
+    vix: f64,
+    flags: u32,
+    /// Index of the intraday bar plus one; 0 for none.
+    bar: u32,
+    is_open: bool,
+    is_close: bool,
+}
+
+/// A VIX future at the close of a session: its settlement, or an earlier one moved with VIX.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Future {
+    expiry: Day,
+    price: f64,
+    age: u8,
+}
+
+/// How often, in sessions, something had to stand in for data.
+pub const COUNTER_NAMES: [&str; 14] = [
+    "spot_proxy",
+    "vix_proxy",
+    "vx_proxy",
+    "hypothetical_hedge",
+    "asynchronous",
+    "no_rate",
+    "spx_open_stale",
+    "spx_open_missing",
+    "spx_open_from_spy",
+    "vix_open_stale",
+    "vix_open_missing",
+    "vix_close_carried",
+    "vx_carried",
+    "intraday_bars",
+];
+
+/// Recorded history, ready for the engine.
+#[derive(Debug, Clone)]
+pub struct HistorySource {
+    columns: HistoryColumns,
+    steps: Vec<Step>,
+    /// S&P 500 open that is a price: live or carried by SPY.
+    spx_open: Vec<(f64, SettlementSource)>,
+    /// VIX open that is a price, else NaN.
+    vix_open: Vec<f64>,
+    /// VIX close with holes carried on.
+    vix_close: Vec<f64>,
+    futures_offset: Vec<usize>,
+    futures: Vec<Future>,
+    counters: [u64; COUNTER_NAMES.len()],
+}
+
+fn at(column: &[f64], session: usize) -> f64 {
+    column.get(session).copied().unwrap_or(f64::NAN)
+}
+
+fn is_positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
+/// Whether `open` is a price of its own: not missing, not the prior close again, not a bar that only repeats its close.
+fn is_live_open(open: f64, high: f64, low: f64, close: f64, prior_close: f64) -> bool {
+    let is_flat = (open - close).abs() <= 0.0 && (high - low).abs() <= 0.0;
+    let is_stale = (open / prior_close - 1.0).abs() <= STALE_TOLERANCE;
+    is_positive(open) && !is_flat && !is_stale
+}
+
+/// Log estimate from a base price and the log distances of the bar of the session from it.
+fn bridge(base: f64, close: f64, high: f64, low: f64, weights: [f64; 3], close_only: f64) -> f64 {
+    let distance = |price: f64| math::ln(price / base);
+    let log = if is_positive(high) && is_positive(low) {
+        weights[0] * distance(close) + weights[1] * distance(high) + weights[2] * distance(low)
+    } else {
+        close_only * distance(close)
+    };
+    base * math::exp(log)
+}
+
+/// Quarterly third Friday (or the session before a holiday): SPY goes ex dividend at the open.
+fn is_spy_ex_dividend(day: Day) -> bool {
+    let (year, month, _) = calendar::civil(day);
+    month % 3 == 0 && calendar::spx_am_expiry(year, month) == day
+}
+
+impl HistoryColumns {
+    /// Checks lengths, order and the required columns.
+    fn validate(&self) -> Result<()> {
+        let n = self.day.len();
+        if n == 0 {
+            return Err(Error::data(Fault::new("HIS101", "HistoryColumns", "day", "0 sessions", "at least 1")));
+        }
+        let length = |field: &str, got: usize, is_required: bool| {
+            if got == n || (got == 0 && !is_required) {
+                return Ok(());
+            }
+            let expected = format!("{n} values, one a session");
+            Err(Error::schema(Fault::new("HIS102", "HistoryColumns", field, format!("{got} values"), expected)))
+        };
+        length("spx_close", self.spx_close.len(), true)?;
+        length("vix_close", self.vix_close.len(), true)?;
+        for (field, column) in self.optional() {
+            length(field, column.len(), false)?;
+        }
+        if let Some(i) = self.day.windows(2).position(|pair| pair[1] <= pair[0]) {
+            let value = format!("{} after {}", self.day[i + 1], self.day[i]);
+            let fault = Fault::new("HIS103", "HistoryColumns", "day", value, "strictly ascending sessions");
+            return Err(Error::data(fault.at(format!("session {}", i + 1))));
+        }
+        for (session, &close) in self.spx_close.iter().enumerate() {
+            if !is_positive(close) {
+                let fault =
+                    Fault::new("HIS104", "HistoryColumns", "spx_close", close.to_string(), "a finite value > 0");
+                return Err(Error::data(fault.at(format!("session {session}"))));
+            }
+            let vix = self.vix_close[session];
+            if !(vix.is_nan() && session > 0) && !(is_positive(vix) && vix <= 200.0) {
+                let fault = Fault::new("HIS105", "HistoryColumns", "vix_close", vix.to_string(), "0 < VIX <= 200");
+                return Err(Error::data(fault.at(format!("session {session}"))));
+            }
+        }
+        self.validate_futures(n)?;
+        self.validate_bars()
+    }
+
+    fn optional(&self) -> [(&'static str, &Vec<f64>); 17] {
+        [
+            ("spx_open", &self.spx_open),
+            ("spx_high", &self.spx_high),
+            ("spx_low", &self.spx_low),
+            ("vix_open", &self.vix_open),
+            ("vix_high", &self.vix_high),
+            ("vix_low", &self.vix_low),
+            ("vix9d_close", &self.vix9d_close),
+            ("vix3m_close", &self.vix3m_close),
+            ("vix6m_close", &self.vix6m_close),
+            ("vvix_close", &self.vvix_close),
+            ("skew_close", &self.skew_close),
+            ("rate", &self.rate),
+            ("dividend_yield", &self.dividend_yield),
+            ("spy_open", &self.spy_open),
+            ("spy_close", &self.spy_close),
+            ("spx_settlement", &self.spx_settlement),
+            ("vix_settlement", &self.vix_settlement),
+        ]
+    }
+
+    fn validate_futures(&self, n: usize) -> Result<()> {
+        let fault = |value: String, expected: &str| {
+            Err(Error::schema(Fault::new("HIS106", "HistoryColumns", "vx_offset", value, expected)))
+        };
+        if self.vx_expiry.len() != self.vx_settle.len() {
+            let value = format!("{} expiries, {} settlements", self.vx_expiry.len(), self.vx_settle.len());
+            return fault(value, "as many of both");
+        }
+        let offset = &self.vx_offset;
+        if offset.is_empty() {
+            return if self.vx_expiry.is_empty() { Ok(()) } else { fault("nothing".into(), "one more than sessions") };
+        }
+        let is_sound = offset.len() == n + 1
+            && offset[0] == 0
+            && offset[n] == self.vx_expiry.len()
+            && offset.windows(2).all(|pair| pair[0] <= pair[1]);
+        if !is_sound {
+            return fault(format!("{} values", offset.len()), "ascending from 0 to the rows, one more than sessions");
+        }
+        for session in 0..n {
+            let rows = offset[session]..offset[session + 1];
+            if !self.vx_expiry[rows.clone()].windows(2).all(|pair| pair[0] < pair[1]) {
+                let fault = Fault::new("HIS107", "HistoryColumns", "vx_expiry", "unsorted", "ascending in a session");
+                return Err(Error::data(fault.at(format!("session {session}"))));
+            }
+            if let Some(bad) = self.vx_settle[rows].iter().find(|&&price| !is_positive(price)) {
+                let fault = Fault::new("HIS108", "HistoryColumns", "vx_settle", bad.to_string(), "a finite value > 0");
+                return Err(Error::data(fault.at(format!("session {session}"))));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_bars(&self) -> Result<()> {
+        let n = self.bar_day.len();
+        let is_sound = self.bar_seconds.len() == n
+            && self.bar_spot.len() == n
+            && (self.bar_vix.is_empty() || self.bar_vix.len() == n)
+            && self.bar_vx.iter().all(|column| column.len() == n);
+        if !is_sound {
+            let fault = Fault::new("HIS109", "HistoryColumns", "bar_day", format!("{n} values"), "equal bar columns");
+            return Err(Error::schema(fault));
+        }
+        for bar in 0..n {
+            let key = (self.bar_day[bar], self.bar_seconds[bar]);
+            let is_ascending = bar == 0 || (self.bar_day[bar - 1], self.bar_seconds[bar - 1]) < key;
+            let vix = at(&self.bar_vix, bar);
+            let fault = if !is_ascending || !(0..DAY_SECONDS).contains(&key.1) {
+                Fault::new("HIS110", "HistoryColumns", "bar_seconds", key.1.to_string(), "ascending times of day")
+            } else if !is_positive(self.bar_spot[bar]) {
+                Fault::new("HIS111", "HistoryColumns", "bar_spot", self.bar_spot[bar].to_string(), "a finite value > 0")
+            } else if !vix.is_nan() && !(is_positive(vix) && vix <= 200.0) {
+                Fault::new("HIS112", "HistoryColumns", "bar_vix", vix.to_string(), "0 < VIX <= 200")
+            } else {
+                continue;
+            };
+            return Err(Error::data(fault.at(format!("bar {bar}"))));
+        }
+        Ok(())
+    }
+}
+
+impl HistorySource {
+    /// Validates the columns and lays out the steps.
+    ///
+    /// # Errors
+    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS112).
+    pub fn new(columns: HistoryColumns, options: HistoryOptions) -> Result<Self> {
+        columns.validate()?;
+        let n = columns.day.len();
+        let mut source = Self {
+            columns,
+            steps: Vec::with_capacity(3 * n),
+            spx_open: Vec::with_capacity(n),
+            vix_open: Vec::with_capacity(n),
+            vix_close: Vec::with_capacity(n),
+            futures_offset: vec![0],
+            futures: Vec::new(),
+            counters: [0; COUNTER_NAMES.len()],
+        };
+        let mut bar = 0;
+        for session in 0..n {
+            source.clean_session(session);
+            source.carry_futures(session);
+            bar = source.lay_steps(session, bar, options);
+        }
+        Ok(source)
+    }
+
+    fn count(&mut self, name: &str) {
+        if let Some(i) = COUNTER_NAMES.iter().position(|&counter| counter == name) {
+            self.counters[i] += 1;
+        }
+    }
+
+    /// Decides which opens of the session are prices and fills a missing VIX close.
+    fn clean_session(&mut self, session: usize) {
+        let c = &self.columns;
+        let prior = session.checked_sub(1);
+        let prior_close = prior.map_or(f64::NAN, |p| c.spx_close[p]);
+        let raw_open = at(&c.spx_open, session);
+        let (high, low) = (at(&c.spx_high, session), at(&c.spx_low, session));
+        let mut names: Vec<&str> = Vec::new();
+        let open = if is_live_open(raw_open, high, low, c.spx_close[session], prior_close) {
+            (raw_open, SettlementSource::Open)
+        } else {
+            names.push(if is_positive(raw_open) { "spx_open_stale" } else { "spx_open_missing" });
+            let spy_prior = prior.map_or(f64::NAN, |p| at(&c.spy_close, p));
+            // SPY's own overnight move holds the dividend it pays out that morning; the index does not.
+            let dividend =
+                if is_spy_ex_dividend(c.day[session]) { 0.25 * at(&c.dividend_yield, session).max(0.0) } else { 0.0 };
+            let carried = prior_close * (at(&c.spy_open, session) / spy_prior + dividend);
+            if is_positive(carried) {
+                names.push("spx_open_from_spy");
+                (carried, SettlementSource::EtfOpen)
+            } else {
+                (f64::NAN, SettlementSource::CloseFallback)
+            }
+        };
+        let prior_vix = prior.map_or(f64::NAN, |p| self.vix_close[p]);
+        let mut vix_close = c.vix_close[session];
+        if vix_close.is_nan() {
+            names.push("vix_close_carried");
+            vix_close = prior_vix;
+        }
+        let raw_vix = at(&c.vix_open, session);
+        let vix_open = if is_live_open(raw_vix, at(&c.vix_high, session), at(&c.vix_low, session), vix_close, prior_vix)
+        {
+            raw_vix
+        } else {
+            names.push(if is_positive(raw_vix) { "vix_open_stale" } else { "vix_open_missing" });
+            f64::NAN
+        };
+        self.spx_open.push(open);
+        self.vix_open.push(vix_open);
+        self.vix_close.push(vix_close);
+        for name in names {
+            self.count(name);
+        }
+    }
+
+    /// The futures curve at the close of the session: settlements, and recent ones without a settlement moved with VIX.
+    fn carry_futures(&mut self, session: usize) {
+        let day = self.columns.day[session];
+        let rows = self.settled_rows(session);
+        let mut curve: Vec<Future> = rows
+            .map(|row| Future { expiry: self.columns.vx_expiry[row], price: self.columns.vx_settle[row], age: 0 })
+            .filter(|future| future.expiry > day)
+            .collect();
+        let n_settled = curve.len();
+        if session > 0 {
+            let earlier = self.futures_offset[session - 1]..self.futures_offset[session];
+            for &old in &self.futures[earlier] {
+                let is_settled = curve[..n_settled].iter().any(|future| future.expiry == old.expiry);
+                if !is_settled && old.expiry > day && old.age < CARRIED_SESSIONS {
+                    let price = self.moved(old, session, calendar::close_seconds(day), self.vix_close[session]);
+                    curve.push(Future { price, age: old.age + 1, ..old });
+                }
+            }
+        }
+        if curve.len() > n_settled {
+            self.count("vx_carried");
+        }
+        curve.sort_by_key(|future| future.expiry);
+        self.futures.extend(curve);
+        self.futures_offset.push(self.futures.len());
+    }
+
+    fn settled_rows(&self, session: usize) -> std::ops::Range<usize> {
+        match self.columns.vx_offset.get(session..session + 2) {
+            Some(bounds) => bounds[0]..bounds[1],
+            None => 0..0,
+        }
+    }
+
+    /// A future of the session before `session`, moved with VIX to a time of `session`.
+    fn moved(&self, future: Future, session: usize, seconds: i32, vix: f64) -> f64 {
+        let years =
+            crate::instrument::years_between(self.columns.day[session], seconds, future.expiry, OPEN_SECONDS).max(0.0);
+        let change = pass_through(years) * (vix - self.vix_close[session - 1]);
+        (future.price + change).max(FUTURE_FLOOR * future.price)
+    }
+
+    /// Writes the steps of one session; `bar` is the first intraday bar not yet used, and so is what it returns.
+    fn lay_steps(&mut self, session: usize, mut bar: usize, options: HistoryOptions) -> usize {
+        let c = &self.columns;
+        let day = c.day[session];
+        let close_seconds = calendar::close_seconds(day);
+        let spx_close = c.spx_close[session];
+        let vix_close = self.vix_close[session];
+        let mut steps: Vec<Step> = Vec::with_capacity(3);
+        let mut step = |seconds, spot, vix, flags, bar, is_close| {
+            steps.push(Step { session: session as u32, seconds, spot, vix, flags, bar, is_open: false, is_close });
+        };
+        while c.bar_day.get(bar).is_some_and(|&bar_day| bar_day < day) {
+            bar += 1;
+        }
+        let first_bar = bar;
+        let mut last = session.checked_sub(1).map(|p| (c.spx_close[p], self.vix_close[p]));
+        while c.bar_day.get(bar) == Some(&day) {
+            let (seconds, spot) = (c.bar_seconds[bar], c.bar_spot[bar]);
+            if seconds < close_seconds {
+                let (vix, flags) = match (at(&c.bar_vix, bar), last) {
+                    (vix, _) if vix.is_finite() => (vix, 0),
+                    (_, Some((spot_before, vix_before))) => {
+                        (moved_vix(vix_before, math::ln(spot / spot_before)), flag::VIX_PROXY)
+                    }
+                    // The first bar of all without a VIX: the day's close is the only level there is.
+                    (_, None) => (vix_close, flag::VIX_PROXY),
+                };
+                step(seconds, spot, vix, flags, bar as u32 + 1, false);
+                last = Some((spot, vix));
+            }
+            bar += 1;
+        }
+        let has_bars = bar > first_bar;
+        if !has_bars {
+            let (open, open_source) = self.spx_open[session];
+            let prior = session.checked_sub(1).map(|p| (c.spx_close[p], self.vix_close[p]));
+            let (high, low) = (at(&c.spx_high, session), at(&c.spx_low, session));
+            let vix_open = self.vix_open[session];
+            let has_open = is_positive(open);
+            let open_flags = if open_source == SettlementSource::EtfOpen { flag::SPOT_PROXY } else { 0 };
+            let (vix_at_open, vix_flags) = match prior {
+                _ if vix_open.is_finite() => (vix_open, 0),
+                Some((close, vix)) if has_open => (moved_vix(vix, math::ln(open / close)), flag::VIX_PROXY),
+                Some((_, vix)) => (vix, flag::VIX_PROXY),
+                None => (f64::NAN, flag::VIX_PROXY),
+            };
+            if options.open_step && has_open && vix_at_open.is_finite() {
+                step(OPEN_SECONDS, open, vix_at_open, open_flags | vix_flags, 0, false);
+            }
+            if options.mid_morning {
+                let mid = if has_open {
+                    Some((bridge(open, spx_close, high, low, MID_GIVEN_OPEN, MID_GIVEN_OPEN_CLOSE), open))
+                } else {
+                    prior.map(|(p, _)| (bridge(p, spx_close, high, low, MID_GIVEN_PRIOR, MID_GIVEN_PRIOR_CLOSE), p))
+                };
+                if let (Some((spot, base)), true) = (mid, vix_at_open.is_finite()) {
+                    let path = math::ln(spot / base) - 0.5 * math::ln(spx_close / base);
+                    let log = VIX_MID_SHARE * math::ln(vix_close / vix_at_open) + VIX_MID_BETA * path;
+                    let vix = vix_at_open * math::exp(log);
+                    step(MID_MORNING_SECONDS, spot, vix.min(200.0), flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
+                }
+            }
+        }
+        let carried = if c.vix_close[session].is_nan() { flag::VIX_PROXY } else { 0 };
+        step(close_seconds, spx_close, vix_close, carried | flag::ASYNCHRONOUS, 0, true);
+
+        let no_rate = if at(&c.rate, session).is_nan() { flag::NO_RATE } else { 0 };
+        let hypothetical = if day < FIRST_VIX_OPTION { flag::HYPOTHETICAL_HEDGE } else { 0 };
+        let curve = &self.futures[self.futures_offset[session]..self.futures_offset[session + 1]];
+        let has_settlements = !curve.is_empty() && curve.iter().all(|future| future.age == 0);
+        let n_bar_vx = c.bar_vx.len();
+        for laid in &mut steps {
+            let is_vx_quoted = if laid.is_close { has_settlements } else { laid.bar > 0 && n_bar_vx > 0 };
+            laid.flags |= no_rate | hypothetical | if is_vx_quoted { 0 } else { flag::VX_PROXY };
+        }
+        steps[0].is_open = true;
+        let flags = steps.iter().fold(0, |all, laid| all | laid.flags);
+        // The first counters are the bits of a state's flags, in their order.
+        for (bit, counter) in self.counters.iter_mut().enumerate().take(6) {
+            *counter += u64::from((flags >> bit) & 1);
+        }
+        if has_bars {
+            self.count("intraday_bars");
+        }
+        self.steps.extend(steps);
+        bar
+    }
+
+    /// Number of sessions for each of [`COUNTER_NAMES`] in which it happened.
+    pub fn flag_counts(&self) -> [(&'static str, u64); COUNTER_NAMES.len()] {
+        std::array::from_fn(|i| (COUNTER_NAMES[i], self.counters[i]))
+    }
+
+    /// Session, seconds, spot, VIX and flags of a step.
+    pub fn step(&self, step: usize) -> (Day, i32, f64, f64, u32) {
+        let s = &self.steps[step];
+        (self.columns.day[s.session as usize], s.seconds, s.spot, s.vix, s.flags)
+    }
+
+    /// The columns it was built from.
+    pub fn columns(&self) -> &HistoryColumns {
+        &self.columns
+    }
+
+    /// Another index at a step before the close: its previous close moved with VIX, never its close of the day.
+    fn other(&self, column: &[f64], step: &Step, log_beta: f64) -> f64 {
+        let session = step.session as usize;
+        if step.is_close {
+            return at(column, session);
+        }
+        match session.checked_sub(1) {
+            Some(prior) => at(column, prior) * math::exp(log_beta * math::ln(step.vix / self.vix_close[prior])),
+            None => f64::NAN,
+        }
+    }
+
+    fn fill_futures(&self, step: &Step, state: &mut MarketState) {
+        state.vx_expiry.clear();
+        state.vx_price.clear();
+        let session = step.session as usize;
+        let day = self.columns.day[session];
+        if step.is_close {
+            for future in &self.futures[self.futures_offset[session]..self.futures_offset[session + 1]] {
+                state.vx_expiry.push(future.expiry);
+                state.vx_price.push(future.price);
+            }
+        } else if session > 0 {
+            let earlier = self.futures_offset[session - 1]..self.futures_offset[session];
+            for &future in self.futures[earlier].iter().filter(|future| future.expiry > day) {
+                let quoted = match step.bar.checked_sub(1) {
+                    Some(bar) => self
+                        .columns
+                        .bar_vx
+                        .get(state.vx_expiry.len())
+                        .map_or(f64::NAN, |column| at(column, bar as usize)),
+                    None => f64::NAN,
+                };
+                state.vx_expiry.push(future.expiry);
+                let price =
+                    if is_positive(quoted) { quoted } else { self.moved(future, session, step.seconds, step.vix) };
+                state.vx_price.push(price);
+            }
+        }
+    }
+}
+
+/// VIX after a log move of the S&P 500, kept inside what a VIX can be.
+fn moved_vix(vix: f64, spot_log_move: f64) -> f64 {
+    (vix * math::exp(VIX_OPEN_BETA * spot_log_move)).min(200.0)
+}
+
+fn set(column: &mut Vec<f64>, value: f64) {
+    column.clear();
+    column.push(value);
+}
+
+impl MarketSource for HistorySource {
+    fn n_paths(&self) -> usize {
+        1
+    }
+
+    fn n_steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn fill(&self, step: usize, state: &mut MarketState) {
+        let s = &self.steps[step];
+        let c = &self.columns;
+        let session = s.session as usize;
+        let instant = |s: &Step| i64::from(c.day[s.session as usize]) * i64::from(DAY_SECONDS) + i64::from(s.seconds);
+        state.day = c.day[session];
+        state.seconds = s.seconds;
+        state.length_seconds = if step == 0 { 0 } else { instant(s) - instant(&self.steps[step - 1]) };
+        state.is_close = s.is_close;
+        state.is_open = s.is_open;
+        state.flags = s.flags;
+        set(&mut state.spot, s.spot);
+        set(&mut state.vix, s.vix);
+        set(&mut state.vix_quoted, s.vix);
+        set(&mut state.vix9d, self.other(&c.vix9d_close, s, LOG_BETA_VIX9D));
+        set(&mut state.vix3m, self.other(&c.vix3m_close, s, LOG_BETA_VIX3M));
+        set(&mut state.vix6m, self.other(&c.vix6m_close, s, LOG_BETA_VIX6M));
+        set(&mut state.vvix, self.other(&c.vvix_close, s, LOG_BETA_VVIX));
+        set(&mut state.skew, self.other(&c.skew_close, s, 0.0));
+        // Before the close only the rate of the session before is known.
+        let rate = at(&c.rate, if s.is_close { session } else { session.saturating_sub(1) });
+        set(&mut state.rate, if rate.is_nan() { 0.0 } else { rate });
+        let dividend_yield = at(&c.dividend_yield, session);
+        set(&mut state.dividend_yield, if dividend_yield.is_nan() { 0.0 } else { dividend_yield });
+        set(&mut state.spread_multiplier, 1.0);
+        self.fill_futures(s, state);
+    }
+
+    fn spx_settlement(&self, step: usize, _path: usize) -> SettlementValue {
+        let session = self.steps[step].session as usize;
+        let c = &self.columns;
+        let official = at(&c.spx_settlement, session);
+        if is_positive(official) {
+            return SettlementValue { value: official, source: SettlementSource::Series };
+        }
+        let (open, source) = self.spx_open[session];
+        if is_positive(open) {
+            return SettlementValue { value: open, source };
+        }
+        // Against SPY's opens the bridge errs by 56 bp (root mean square), the plain close by 104 bp.
+        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
+        let value = session.checked_sub(1).map_or(close, |prior| {
+            bridge(c.spx_close[prior], close, high, low, OPEN_GIVEN_PRIOR, OPEN_GIVEN_PRIOR_CLOSE)
+        });
+        SettlementValue { value, source: SettlementSource::CloseFallback }
+    }
+
+    fn vix_settlement(&self, step: usize, _path: usize) -> SettlementValue {
+        let session = self.steps[step].session as usize;
+        let official = at(&self.columns.vix_settlement, session);
+        if is_positive(official) {
+            return SettlementValue { value: official, source: SettlementSource::Series };
+        }
+        let day = self.columns.day[session];
+        if let Some(row) = self.settled_rows(session).find(|&row| self.columns.vx_expiry[row] == day) {
+            return SettlementValue { value: self.columns.vx_settle[row], source: SettlementSource::Future };
+        }
+        let open = self.vix_open[session];
+        if is_positive(open) {
+            return SettlementValue { value: open, source: SettlementSource::Open };
+        }
+        SettlementValue { value: self.vix_close[session], source: SettlementSource::CloseFallback }
+    }
+}
