@@ -492,7 +492,7 @@ impl ChainBuilder {
                 Fault::new("CHN022", or_chain(&source), "rows", format!("0 of {read} rows"), "at least one row");
             return Err(Error::data(fault.hint("check products, start and end")));
         }
-        if self.quality.above_bound * 50 > self.rows.len() as u64 {
+        if self.quality.above_bound >= 5 && self.quality.above_bound * 50 > self.rows.len() as u64 {
             let value = format!("{} of {} rows above a no-arbitrage bound", self.quality.above_bound, self.rows.len());
             let fault = Fault::new("CHN023", or_chain(&source), "bid", value, "prices in index points");
             return Err(Error::data(fault.hint("prices in cents? pass price_scale=0.01")));
@@ -912,6 +912,14 @@ impl Chain {
             ask.push(half(&mut rest)?);
         }
         let hash = String::from_utf8(rest.to_vec()).ok()?;
+        let sorted = keys.windows(2).all(|pair| pair[0] < pair[1]);
+        let sliced = sessions.iter().all(|session| {
+            let own = (u64::from(session.product) << 16) | u64::from(session.day as u16);
+            session.start < session.end && keys[session.start] >> 46 == own && keys[session.end - 1] >> 46 == own
+        });
+        if !sorted || !sliced || start != n {
+            return None;
+        }
         Some(Self { keys, bid, ask, sessions, quality: ChainQuality::from_words(quality), source, hash })
     }
 }
