@@ -2,3 +2,5 @@
 
 pub mod black;
 pub mod implied_vol;
+pub mod mills;
+mod mills_table;
