@@ -821,6 +821,45 @@ class Chain:
         fit = self._store.parity(code, day, expires, None)
         return (math.nan, math.nan) if fit is None or math.isnan(fit[3]) else (fit[2], fit[3])
 
+    def implied_vol(
+        self,
+        date: Any,
+        expiry: Any,
+        strike: float,
+        right: str,
+        *,
+        product: str | None = None,
+        rate: float | None = None,
+    ) -> float:
+        """Implied volatility of the mid of one contract, at the forward of put-call parity.
+
+        Parameters
+        ----------
+        date, expiry : date-like
+            Session and expiry.
+        strike : float
+            Strike [points].
+        right : str
+            C or P.
+        product : str, optional
+            SPX, SPXW or VIX; needed where more than one quotes that expiry.
+        rate : float, optional
+            Continuous rate; otherwise as implied by the chain.
+
+        Returns
+        -------
+        float
+            Annualised decimal (ACT/365F, from the time of the quotes to the settlement instant); NaN without a
+            usable quote, a forward or time value.
+
+        Raises
+        ------
+        AlvhError
+            As in :meth:`forward`.
+        """
+        day, expires, code = self._contract(date, expiry, product)
+        return self._store.implied_vol(code, day, expires, _right_code(str(right)), float(strike), _rate(rate))
+
     def _contract(self, date: Any, expiry: Any, product: str | None) -> tuple[int, int, int]:
         day, expires = _parse_day(date, "Chain", "date"), _parse_day(expiry, "Chain", "expiry")
         codes = list(_PRODUCTS.values()) if product is None else _product_codes(product)

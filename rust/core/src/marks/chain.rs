@@ -14,6 +14,7 @@ use crate::calendar::listing::ListedExpiry;
 use crate::error::{Error, Fault, Result};
 use crate::instrument::{Day, Right, years_between};
 use crate::math;
+use crate::pricing::implied_vol::implied_vol;
 
 /// Prices are stored in ten-thousandths of a point.
 const PRICE_SCALE: f64 = 10_000.0;
@@ -801,6 +802,17 @@ impl Chain {
             .sum();
         let std_error = if pairs.len() > 1 { (scatter / weight / (n - 1.0)).sqrt() } else { f64::NAN };
         (forward > 0.0).then_some(Parity { forward, std_error, rate, rate_std_error, n_pairs: pairs.len() })
+    }
+
+    /// Implied volatility of the mid of one contract at the forward and discount of parity.
+    ///
+    /// NaN without a usable quote, or when the mid holds no time value.
+    pub fn implied_vol(&self, slice: &DaySlice, expiry: Day, right: Right, strike: f64, parity: &Parity) -> f64 {
+        let Some(quote) = self.find(slice, expiry, right, strike).filter(ChainQuote::has_market) else {
+            return f64::NAN;
+        };
+        let years = Self::years(slice, expiry);
+        implied_vol(right, quote.mid(), parity.forward, strike, years, parity.rate).0
     }
 
     fn count_missing_legs(&self) -> u64 {
