@@ -11,7 +11,7 @@ from alvh.errors import AlvhError, ConfigError, DataError
 
 # Public name -> module that defines it; loaded on first use so that `import alvh` stays light.
 _LAZY: dict[str, str] = {"Chain": "alvh.chain", "ChainFormat": "alvh.chain"}
-_MODULES = frozenset[str]()
+_MODULES = frozenset({"calendar"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 
