@@ -1,8 +1,8 @@
 """The user's own option quotes: vendor files in, one compact sorted store out.
 
-A vendor layout is data, not code: a :class:`ChainFormat` names the columns it may use for each canonical column. Add a vendor by
-passing your own. Rows are read in blocks and pushed into the compiled store (16 bytes a row), so that ten million rows
-stay far below 2 GB.
+A vendor layout is data, not code: a :class:`ChainFormat` names the columns it may use for each
+canonical column. Add a vendor by passing your own. Rows are read in blocks and pushed into the compiled
+store (16 bytes a row), so that ten million rows stay far below 2 GB.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ __all__ = ["FORMATS", "Chain", "ChainFormat"]
 # Rows a block: large enough for the parser to run at full speed, small enough (some 50 MB) not to matter.
 _BLOCK = 250_000
 _PRODUCTS = {"SPX": 0, "SPXW": 1, "VIX": 2}
-_SPX_BY_EXPIRY, _OTHER = 3, 4
-# Roots of SPX and VIX options by product. A root that is not listed is told by its underlying and its expiry.
-_ROOTS = {"SPX": 0, "SPXW": 1, "SPXPM": 1, "SPXQ": 1, "VIX": 2, "VIXW": 2}
+_SPX_BY_EXPIRY, _OTHER, _NO_ROOT = 3, 4, 5
+# Roots by product. Any other root on the same underlying is another contract: BVZ and BSZ are binary options,
+# listed beside VIX and SPX at the same strikes and expiries.
+_ROOTS = {"SPX": "SPX", "SPXW": "SPXW", "SPXPM": "SPXW", "SPXQ": "SPXW", "VIX": "VIX", "VIXW": "VIX"}
 _UNDERLYINGS = {"SPX": _SPX_BY_EXPIRY, "GSPC": _SPX_BY_EXPIRY, "VIX": 2}
 _RIGHTS = {"c": 0, "call": 0, "calls": 0, "p": 1, "put": 1, "puts": 1}
 _NO_DAY = np.iinfo(np.int32).min
@@ -49,8 +50,8 @@ class ChainFormat:
     name : str
         Name of the format.
     columns : mapping of str to tuple of str
-        Canonical column to the names the vendor may use, best first. Names are compared without case, blanks around
-        them, brackets and a leading ``#``. ``{snapshot}`` stands for the snapshot.
+        Canonical column to the names the vendor may use, best first. Names are compared without case,
+        blanks around them, brackets and a leading ``#``. ``{snapshot}`` stands for the snapshot.
     wide : bool
         Call and put of a strike share one row (columns ``call_bid``, ``call_ask``, ``put_bid``, ``put_ask``).
     quote_time : int or mapping of str to int
@@ -58,10 +59,13 @@ class ChainFormat:
     time_scale : float
         Seconds in one unit of the column ``quote_time`` (3600 for hours).
     split_root : bool
-        The root names the product (``SPX``, ``SPXW``). Otherwise the monthly expiry is taken as SPX (AM-settled)
-        and any other as SPXW.
+        The root names the product (``SPX``, ``SPXW``). Otherwise the monthly expiry is taken as SPX
+        (AM-settled) and any other as SPXW.
     underlying : str
         Underlying where the file names none.
+    roots : mapping of str to str
+        Root symbol to SPX, SPXW or VIX. Rows with any other root are left out and counted; rows without a
+        root go by their underlying.
     """
 
     name: str
@@ -71,6 +75,7 @@ class ChainFormat:
     time_scale: float = 1.0
     split_root: bool = True
     underlying: str = ""
+    roots: Mapping[str, str] = field(default_factory=lambda: dict(_ROOTS))
 
 
 _LONG = {
@@ -193,7 +198,7 @@ class _Reader:
     names: dict[str, Any] = field(default_factory=dict)
 
     def resolve(self, columns: Sequence[Any]) -> None:
-        """Finds the column of each canonical name."""
+        """Find the column of each canonical name."""
         seen: dict[str, list[Any]] = {}
         for column in columns:
             seen.setdefault(_clean(column), []).append(column)
@@ -208,12 +213,16 @@ class _Reader:
                     )
                 self.names[canonical] = found[0]
                 break
-        prices = ("call_bid", "call_ask", "put_bid", "put_ask") if self.layout.wide else ("right", "bid", "ask")
-        for needed in ("quote_date", "expiry", "strike", *prices):
+        prices = (
+            ("call_bid", "call_ask", "put_bid", "put_ask") if self.layout.wide else ("right", "bid", "ask")
+        )
+        for needed in (*prices, "strike", "quote_date", "expiry"):
             if needed in self.names or needed in self.constants:
                 continue
             accepted = self.layout.columns.get(needed, ())
-            wanted = " or ".join(repr(name.format(snapshot=self.snapshot)) for name in accepted) or repr(needed)
+            wanted = " or ".join(repr(name.format(snapshot=self.snapshot)) for name in accepted) or repr(
+                needed
+            )
             hint = f"pass {needed}=" if needed in _CONSTANTS else self._other_format(set(seen))
             have = ", ".join(list(seen)[:12])
             raise SchemaError(
@@ -221,7 +230,9 @@ class _Reader:
             )
         named = {"root", "underlying"} & (set(self.names) | set(self.constants))
         if not named and not self.layout.underlying:
-            raise SchemaError("CHN030", self.source, "root", "no such column", "a column 'root'", hint="pass root=")
+            raise SchemaError(
+                "CHN030", self.source, "root", "no such column", "a column 'root'", hint="pass root="
+            )
 
     def _other_format(self, seen: set[str]) -> str:
         for name, other in FORMATS.items():
@@ -230,19 +241,26 @@ class _Reader:
                 return f'looks like format="{name}"'
         return f"formats: {', '.join(FORMATS)}"
 
-    def fail(self, code: str, row: int, column: str, value: object, expected: str, hint: str = "") -> DataError:
-        """An error that names file and row."""
+    def fail(
+        self, code: str, row: int, column: str, value: object, expected: str, hint: str = ""
+    ) -> DataError:
+        """Make an error that names file and row."""
         return DataError(code, self.source, column, _shown(value), expected, position=f"row {row}", hint=hint)
 
     def numbers(self, block: pd.DataFrame, name: str, first: int) -> NDArray[np.float64]:
-        """A column as float64; blanks are NaN."""
+        """Read a column as float64; blanks are NaN."""
         import pandas as pd
 
         column = block[self.names[name]]
         if not (pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != bool):
-            parsed = pd.to_numeric(column, errors="coerce")
+            try:
+                parsed = pd.to_numeric(column, errors="coerce")
+            except (OverflowError, TypeError):
+                # Integers beyond 64 bits or objects that are no numbers at all: one by one, to find the row.
+                parsed = pd.Series([_number(value) for value in column], index=column.index)
             text = column.astype(str).str.strip().str.lower()
-            wrong = (parsed.isna() & column.notna() & ~text.isin(("", "nan", "na", "null", "none"))).to_numpy()
+            blank = column.isna() | text.isin(("", "nan", "na", "null", "none"))
+            wrong = (parsed.isna() & ~blank).to_numpy(dtype=bool)
             if wrong.any():
                 at = int(np.flatnonzero(wrong)[0])
                 raise self.fail("CHN032", first + at, name, column.iloc[at], "a number")
@@ -250,7 +268,7 @@ class _Reader:
         return np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
     def days(self, block: pd.DataFrame, name: str, first: int) -> NDArray[np.int32]:
-        """A column of dates as days since 1970-01-01."""
+        """Read a column of dates as days since 1970-01-01."""
         import pandas as pd
 
         if name not in self.names:
@@ -269,12 +287,14 @@ class _Reader:
             day = _day_of(value)
             if day is None:
                 at = int(np.flatnonzero(codes == i)[0])
-                raise self.fail("CHN033", first + at, name, value, "a date as YYYY-MM-DD, YYYYMMDD or MM/DD/YYYY")
+                raise self.fail(
+                    "CHN033", first + at, name, value, "a date as YYYY-MM-DD, YYYYMMDD or MM/DD/YYYY"
+                )
             table[i] = day
         return table[codes]
 
     def rights(self, block: pd.DataFrame, first: int) -> NDArray[np.uint8]:
-        """Call 0, put 1."""
+        """Read the right: call 0, put 1."""
         codes, values = _factorise(block[self.names["right"]])
         table = np.full(len(values) + 1, 9, dtype=np.uint8)
         for i, value in enumerate(values):
@@ -286,25 +306,29 @@ class _Reader:
         return table[codes]
 
     def roots(self, block: pd.DataFrame) -> NDArray[np.uint8]:
-        """Product codes; a root that is not known falls back to its underlying."""
+        """Product codes; a row without a root goes by its underlying."""
+        table = {root: _product_codes(product)[0] for root, product in self.layout.roots.items()}
+        if not self.layout.split_root and "root" not in self.constants:
+            # "SPXW160617P00650000" says SPXW; a bare "SPX" may hide both.
+            table["SPX"] = _SPX_BY_EXPIRY
+        roots = self._symbols(block, "root", table)
         underlying = self._symbols(block, "underlying", _UNDERLYINGS)
-        if self.layout.split_root or "root" in self.constants:
-            roots = self._symbols(block, "root", _ROOTS)
-            return np.where(roots == _OTHER, underlying, roots).astype(np.uint8)
-        # "SPXW160617P00650000" says SPXW; a bare "SPX" may hide both.
-        roots = self._symbols(block, "root", {**_ROOTS, "SPX": _SPX_BY_EXPIRY})
-        return np.where(roots == _OTHER, underlying, roots).astype(np.uint8)
+        codes = np.where(roots == _NO_ROOT, underlying, roots)
+        return np.minimum(codes, _OTHER).astype(np.uint8)
 
     def _symbols(self, block: pd.DataFrame, name: str, table: Mapping[str, int]) -> NDArray[np.uint8]:
+        def code(value: object) -> int:
+            letters = _letters(value)
+            return table.get(letters, _OTHER) if letters else _NO_ROOT
+
         if name not in self.names:
             given = self.constants.get(name, self.layout.underlying if name == "underlying" else "")
-            return np.full(len(block), table.get(_letters(given), _OTHER), dtype=np.uint8)
+            return np.full(len(block), code(given), dtype=np.uint8)
         codes, values = _factorise(block[self.names[name]])
-        known = np.array([table.get(_letters(value), _OTHER) for value in values] + [_OTHER], dtype=np.uint8)
-        return known[codes]
+        return np.array([code(value) for value in values] + [_NO_ROOT], dtype=np.uint8)[codes]
 
     def push(self, builder: _core.ChainBuilder, block: pd.DataFrame, first: int) -> None:
-        """Converts one block and hands it to the store."""
+        """Convert one block and hand it to the store."""
         quote_date = self.days(block, "quote_date", first)
         expiry = self.days(block, "expiry", first)
         root = self.roots(block)
@@ -322,11 +346,23 @@ class _Reader:
             seconds = np.ascontiguousarray(np.rint(time).astype(np.int32))
         if self.layout.wide:
             sides = [(0, "call_bid", "call_ask"), (1, "put_bid", "put_ask")]
-            prices = [(self._price(block, bid, first), self._price(block, ask, first)) for _, bid, ask in sides]
+            prices = [
+                (self._price(block, bid, first), self._price(block, ask, first)) for _, bid, ask in sides
+            ]
             for (right, _, _), (bid, ask) in zip(sides, prices, strict=True):
                 rights = np.full(len(block), right, dtype=np.uint8)
                 builder.push(
-                    self.source, first, quote_date, expiry, root, strike, rights, bid, ask, underlying, seconds
+                    self.source,
+                    first,
+                    quote_date,
+                    expiry,
+                    root,
+                    strike,
+                    rights,
+                    bid,
+                    ask,
+                    underlying,
+                    seconds,
                 )
         else:
             rights = self.rights(block, first)
@@ -344,9 +380,19 @@ class _Reader:
         if "underlying_price" in self.names:
             return self.numbers(block, "underlying_price", first)
         if {"underlying_bid", "underlying_ask"} <= self.names.keys():
-            bid, ask = self.numbers(block, "underlying_bid", first), self.numbers(block, "underlying_ask", first)
+            bid, ask = (
+                self.numbers(block, "underlying_bid", first),
+                self.numbers(block, "underlying_ask", first),
+            )
             return 0.5 * (bid + ask)
         return None
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (OverflowError, TypeError, ValueError):
+        return math.nan
 
 
 def _letters(value: object) -> str:
@@ -362,7 +408,11 @@ def _factorise(column: pd.Series[Any]) -> tuple[NDArray[np.intp], list[Any]]:
 
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy().astype(np.intp), list(column.cat.categories)
-    codes, values = pd.factorize(column)
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:
+        # Values that cannot be hashed, lists for example: by their text.
+        codes, values = pd.factorize(column.astype(str))
     return codes, list(values)
 
 
@@ -438,7 +488,7 @@ def _csv_blocks(path: Path, reader: _Reader) -> Iterator[tuple[pd.DataFrame, int
     chosen = {name: raw.index(name) for name in reader.names.values()}
     order = sorted(chosen.items(), key=lambda item: item[1])
     text = {reader.names[name] for name in _TEXT if name in reader.names}
-    types: Any = {name: "category" for name in text}
+    types: Any = dict.fromkeys(text, "category")
     first = 1
     blocks = pd.read_csv(
         path,
@@ -465,7 +515,9 @@ def _parquet_blocks(path: Path, reader: _Reader) -> Iterator[tuple[pd.DataFrame,
         import pyarrow.parquet as pq
     except ImportError:
         hint = "pip install alvh[parquet]"
-        raise ConfigError("CHN036", str(path), "pyarrow", "not installed", "pyarrow for Parquet", hint=hint) from None
+        raise ConfigError(
+            "CHN036", str(path), "pyarrow", "not installed", "pyarrow for Parquet", hint=hint
+        ) from None
     with pq.ParquetFile(path) as file:
         reader.resolve(file.schema_arrow.names)
         first = 1
@@ -480,7 +532,9 @@ def _layout(layout: str | ChainFormat) -> ChainFormat:
         return layout
     found = FORMATS.get(layout) if isinstance(layout, str) else None
     if found is None:
-        raise ConfigError("CHN037", "Chain", "format", _shown(layout), f"one of {', '.join(FORMATS)} or a ChainFormat")
+        raise ConfigError(
+            "CHN037", "Chain", "format", _shown(layout), f"one of {', '.join(FORMATS)} or a ChainFormat"
+        )
     return found
 
 
@@ -525,8 +579,8 @@ class Chain:
         start, end : date-like, optional
             First and last session, both included.
         policy : str
-            What happens to rows that are not in order: ``"raise"``, ``"flag"`` (kept where they can be marked) or
-            ``"drop"``. Everything is counted in :attr:`quality` in any case.
+            What happens to rows that are not in order: ``"raise"``, ``"flag"`` (kept where they can be
+            marked) or ``"drop"``. Everything is counted in :attr:`quality` in any case.
         strike_scale, price_scale : float
             Multiplied into strikes and prices: 0.001 for OCC strikes, 0.01 for prices in cents.
         **constants
@@ -596,7 +650,9 @@ class Chain:
         reader = _reader(layout, "frame", snapshot, strike_scale, price_scale, constants)
         columns = getattr(frame, "columns", None)
         if columns is None:
-            raise ConfigError("CHN034", "Chain.from_frame", "frame", type(frame).__name__, "a pandas DataFrame")
+            raise ConfigError(
+                "CHN034", "Chain.from_frame", "frame", type(frame).__name__, "a pandas DataFrame"
+            )
         reader.resolve(list(columns))
         chosen = frame[list(dict.fromkeys(reader.names.values()))]
         for first in range(0, len(chosen), _BLOCK):
@@ -647,7 +703,8 @@ class Chain:
         Returns
         -------
         pandas.DataFrame
-            Columns quote_date, quote_time [s], root, expiry, strike [points], right, bid, ask, underlying_price.
+            Columns quote_date, quote_time [s], root, expiry, strike [points], right, bid, ask,
+            underlying_price.
 
         Raises
         ------
@@ -710,7 +767,9 @@ class Chain:
         bid, ask = self._store.find(flat[0], flat[1], flat[2], flat[3], flat[4])
         return bid.reshape(shape), ask.reshape(shape)
 
-    def forward(self, date: Any, expiry: Any, *, product: str | None = None, rate: float | None = None) -> float:
+    def forward(
+        self, date: Any, expiry: Any, *, product: str | None = None, rate: float | None = None
+    ) -> float:
         """Forward of the underlying by put-call parity over the quotes near the money.
 
         Parameters
@@ -736,8 +795,8 @@ class Chain:
 
         Notes
         -----
-        C - P = D (F - K), Stoll (1969), doi:10.1111/j.1540-6261.1969.tb01694.x. The forward is the mean over the twelve pairs
-        nearest the money, weighted by the inverse square of their width.
+        C - P = D (F - K), Stoll (1969), doi:10.1111/j.1540-6261.1969.tb01694.x. The forward is the mean
+        over the twelve pairs nearest the money, weighted by the inverse square of their width.
         """
         day, expires, code = self._contract(date, expiry, product)
         fit = self._store.parity(code, day, expires, _rate(rate))
@@ -761,6 +820,45 @@ class Chain:
         day, expires, code = self._contract(date, expiry, product)
         fit = self._store.parity(code, day, expires, None)
         return (math.nan, math.nan) if fit is None or math.isnan(fit[3]) else (fit[2], fit[3])
+
+    def implied_vol(
+        self,
+        date: Any,
+        expiry: Any,
+        strike: float,
+        right: str,
+        *,
+        product: str | None = None,
+        rate: float | None = None,
+    ) -> float:
+        """Implied volatility of the mid of one contract, at the forward of put-call parity.
+
+        Parameters
+        ----------
+        date, expiry : date-like
+            Session and expiry.
+        strike : float
+            Strike [points].
+        right : str
+            C or P.
+        product : str, optional
+            SPX, SPXW or VIX; needed where more than one quotes that expiry.
+        rate : float, optional
+            Continuous rate; otherwise as implied by the chain.
+
+        Returns
+        -------
+        float
+            Annualised decimal (ACT/365F, from the time of the quotes to the settlement instant); NaN without a
+            usable quote, a forward or time value.
+
+        Raises
+        ------
+        AlvhError
+            As in :meth:`forward`.
+        """
+        day, expires, code = self._contract(date, expiry, product)
+        return self._store.implied_vol(code, day, expires, _right_code(str(right)), float(strike), _rate(rate))
 
     def _contract(self, date: Any, expiry: Any, product: str | None) -> tuple[int, int, int]:
         day, expires = _parse_day(date, "Chain", "date"), _parse_day(expiry, "Chain", "expiry")
@@ -886,10 +984,15 @@ def _guarded(blocks: Iterator[tuple[pd.DataFrame, int]], source: str) -> Iterato
             return
         except (AlvhError, MemoryError):
             raise
-        # The parsers (pandas, zlib, zipfile, Arrow) have no common base class for "these bytes are not a table".
+        # The parsers (pandas, zlib, zipfile, Arrow) have no common base class for bytes that are no table.
         except Exception as error:
             position = f"after row {first + _BLOCK - 1}" if first else ""
             raise DecodeError(
-                "CHN045", source, "file", _shown(error, 120), "a readable CSV or Parquet table", position=position
+                "CHN045",
+                source,
+                "file",
+                _shown(error, 120),
+                "a readable CSV or Parquet table",
+                position=position,
             ) from error
         yield block, first

@@ -210,6 +210,27 @@ impl PyChain {
             .map(|fit| (fit.forward, fit.std_error, fit.rate, fit.rate_std_error, fit.n_pairs)))
     }
 
+    /// Implied volatility of the mid; NaN without a usable quote, a forward or time value.
+    fn implied_vol(
+        &self,
+        py: Python<'_>,
+        product: u8,
+        day: Day,
+        expiry: Day,
+        right: u8,
+        strike: f64,
+        rate: Option<f64>,
+    ) -> PyResult<f64> {
+        let right = right_of(right).into_py_result(py)?;
+        let slice = self.slice(py, product, day)?;
+        Ok(slice
+            .and_then(|slice| {
+                let parity = self.inner.parity(&slice, expiry, rate)?;
+                Some(self.inner.implied_vol(&slice, expiry, right, strike, &parity))
+            })
+            .unwrap_or(f64::NAN))
+    }
+
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.inner.to_bytes())
     }

@@ -11,9 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::OptionProduct;
 use crate::calendar::listing::ListedExpiry;
+use crate::calendar::{civil, close_seconds, session_on_or_before, spx_am_expiry, vix_expiry, weekday};
 use crate::error::{Error, Fault, Result};
-use crate::instrument::{Day, Right, years_between};
+use crate::instrument::{CLOSE_SECONDS, Day, Right, Settlement, years_between};
 use crate::math;
+use crate::pricing::implied_vol::implied_vol;
 
 /// Prices are stored in ten-thousandths of a point.
 const PRICE_SCALE: f64 = 10_000.0;
@@ -27,11 +29,6 @@ const MAX_PRICE: f64 = 200_000.0;
 const MAX_ROWS: usize = 250_000_000;
 /// 1990-01-01 and 2100-01-01 as days.
 const DAY_RANGE: (Day, Day) = (7_305, 47_482);
-/// Third Fridays on which the exchange is closed (Good Friday, Juneteenth), 1990-2035: SPX expires the Thursday before.
-/// Checked against the exchange calendar by the tests.
-const CLOSED_THIRD_FRIDAYS: [Day; 13] =
-    [8_142, 11_068, 12_160, 13_959, 16_178, 18_005, 19_097, 20_196, 20_623, 20_987, 22_023, 22_814, 23_115];
-
 const PRODUCTS: [OptionProduct; 3] = [OptionProduct::Spx, OptionProduct::Spxw, OptionProduct::Vix];
 
 /// Number under which a product is stored.
@@ -243,45 +240,22 @@ fn strike_units(strike: f64) -> Option<u32> {
     (exact && units > 0.0 && units < 536_870_911.0).then_some(units as u32)
 }
 
-/// Year, month and day of the month of a day number (proleptic Gregorian calendar, after Hinnant's `civil_from_days`).
-fn civil(day: Day) -> (i32, i32, i32) {
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + i32::from(month <= 2), month, of_month)
-}
-
 /// `YYYY-MM-DD`.
 pub fn iso(day: Day) -> String {
     let (year, month, of_month) = civil(day);
     format!("{year:04}-{month:02}-{of_month:02}")
 }
 
-/// 0 Monday .. 6 Sunday.
-fn weekday(day: Day) -> i32 {
-    (day + 3).rem_euclid(7)
+/// Whether SPX AM-settled options expire on the day.
+fn is_spx_monthly(day: Day) -> bool {
+    let (year, month, _) = civil(day);
+    spx_am_expiry(year, month) == day
 }
 
-fn is_third_friday(day: Day) -> bool {
-    weekday(day) == 4 && (15..=21).contains(&civil(day).2)
-}
-
-/// Whether SPX AM-settled options expire on the day: the third Friday, or the Thursday before a closed one.
-pub fn is_spx_monthly(day: Day) -> bool {
-    if CLOSED_THIRD_FRIDAYS.contains(&(day + 1)) {
-        return true;
-    }
-    is_third_friday(day) && !CLOSED_THIRD_FRIDAYS.contains(&day)
-}
-
-/// Whether monthly VIX options expire on the day: 30 days before a third Friday; 31 when either day is a holiday.
-pub fn is_vix_monthly(day: Day) -> bool {
-    is_third_friday(day + 30) || is_third_friday(day + 31)
+/// Whether monthly VIX options expire on the day.
+fn is_vix_monthly(day: Day) -> bool {
+    let (year, month, _) = civil(day);
+    vix_expiry(year, month) == day
 }
 
 fn points(price: i32) -> f64 {
@@ -339,6 +313,7 @@ impl ChainBuilder {
             self.source = source.to_owned();
         }
         let mut known: Option<(u8, Day, i32)> = None;
+        let mut dated = (Day::MIN, (Day::MIN, false));
         for i in 0..n {
             let at = |code, field: &str, value: String, expected: &str| {
                 Fault::new(code, source, field, value, expected).at(format!("row {}", first_row + i as u64))
@@ -360,7 +335,10 @@ impl ChainBuilder {
             if listed < DAY_RANGE.0 || listed >= DAY_RANGE.1 {
                 return Err(Error::data(at("CHN011", "expiry", show_day(listed), "a date in 1990..2099")));
             }
-            let (expiry, moved) = trading_expiry(listed);
+            if listed != dated.0 {
+                dated = (listed, trading_expiry(listed));
+            }
+            let (expiry, moved) = dated.1;
             let product = match columns.root[i] {
                 root::SPX_BY_EXPIRY => u8::from(!is_spx_monthly(expiry)),
                 code => code,
@@ -452,11 +430,14 @@ impl ChainBuilder {
                 Right::Put => 1.05 * strike,
             };
             self.quality.above_bound += u64::from(bid > bound && bound > 0.0);
-            let seconds = columns.seconds.map_or(self.seconds, |column| column[i]);
-            if known != Some((product, day, seconds)) {
-                if !(0..86_400).contains(&seconds) {
-                    return Err(Error::data(at("CHN020", "quote_time", seconds.to_string(), "0 <= seconds < 86400")));
+            let asked = columns.seconds.map_or(self.seconds, |column| column[i]);
+            if known != Some((product, day, asked)) {
+                if !(0..86_400).contains(&asked) {
+                    return Err(Error::data(at("CHN020", "quote_time", asked.to_string(), "0 <= seconds < 86400")));
                 }
+                // A snapshot is taken so long before or after the close; an early close moves it.
+                let seconds =
+                    if columns.seconds.is_some() { asked } else { asked - (CLOSE_SECONDS - close_seconds(day)) };
                 let underlying = if underlying > 0.0 { underlying } else { f64::NAN };
                 let session = self.sessions.entry((product, day)).or_insert((seconds, underlying));
                 if session.0 != seconds {
@@ -467,7 +448,7 @@ impl ChainBuilder {
                 if session.1.is_nan() {
                     session.1 = underlying;
                 }
-                known = session.1.is_finite().then_some((product, day, seconds));
+                known = session.1.is_finite().then_some((product, day, asked));
             }
             self.rows.push(Row { key: pack(product, day, expiry, right, units), bid: bid_units, ask: ask_units });
         }
@@ -492,7 +473,7 @@ impl ChainBuilder {
                 Fault::new("CHN022", or_chain(&source), "rows", format!("0 of {read} rows"), "at least one row");
             return Err(Error::data(fault.hint("check products, start and end")));
         }
-        if self.quality.above_bound * 50 > self.rows.len() as u64 {
+        if self.quality.above_bound >= 5 && self.quality.above_bound * 50 > self.rows.len() as u64 {
             let value = format!("{} of {} rows above a no-arbitrage bound", self.quality.above_bound, self.rows.len());
             let fault = Fault::new("CHN023", or_chain(&source), "bid", value, "prices in index points");
             return Err(Error::data(fault.hint("prices in cents? pass price_scale=0.01")));
@@ -550,13 +531,13 @@ fn show_day(day: Day) -> String {
     if day == Day::MIN { "nothing".into() } else { iso(day.clamp(-700_000, 2_900_000)) }
 }
 
-/// The last trading day of an expiry the vendor dates on a Saturday.
+/// The settlement day of an expiry the vendor dates on a Saturday.
 fn trading_expiry(expiry: Day) -> (Day, bool) {
-    if weekday(expiry) != 5 {
+    const SATURDAY: u32 = 5;
+    if weekday(expiry) != SATURDAY {
         return (expiry, false);
     }
-    let friday = expiry - 1;
-    (if CLOSED_THIRD_FRIDAYS.contains(&friday) { friday - 1 } else { friday }, true)
+    (session_on_or_before(expiry - 1).unwrap_or(expiry - 1), true)
 }
 
 /// Forward and discount of one expiry by put-call parity, C - P = D (F - K).
@@ -749,7 +730,11 @@ impl Chain {
 
     /// Years from the quotes of a slice to an expiry, ACT/365F.
     pub fn years(slice: &DaySlice, expiry: Day) -> f64 {
-        years_between(slice.day, slice.seconds, expiry, slice.product.settlement().seconds())
+        let seconds = match slice.product.settlement() {
+            Settlement::Am => Settlement::Am.seconds(),
+            Settlement::Pm => close_seconds(expiry),
+        };
+        years_between(slice.day, slice.seconds, expiry, seconds)
     }
 
     /// Forward by put-call parity over two-sided pairs near the money, weighted by the inverse square of their width.
@@ -801,6 +786,17 @@ impl Chain {
             .sum();
         let std_error = if pairs.len() > 1 { (scatter / weight / (n - 1.0)).sqrt() } else { f64::NAN };
         (forward > 0.0).then_some(Parity { forward, std_error, rate, rate_std_error, n_pairs: pairs.len() })
+    }
+
+    /// Implied volatility of the mid of one contract at the forward and discount of parity.
+    ///
+    /// NaN without a usable quote, or when the mid holds no time value.
+    pub fn implied_vol(&self, slice: &DaySlice, expiry: Day, right: Right, strike: f64, parity: &Parity) -> f64 {
+        let Some(quote) = self.find(slice, expiry, right, strike).filter(ChainQuote::has_market) else {
+            return f64::NAN;
+        };
+        let years = Self::years(slice, expiry);
+        implied_vol(right, quote.mid(), parity.forward, strike, years, parity.rate).0
     }
 
     fn count_missing_legs(&self) -> u64 {
@@ -912,6 +908,14 @@ impl Chain {
             ask.push(half(&mut rest)?);
         }
         let hash = String::from_utf8(rest.to_vec()).ok()?;
+        let sorted = keys.windows(2).all(|pair| pair[0] < pair[1]);
+        let sliced = sessions.iter().all(|session| {
+            let own = (u64::from(session.product) << 16) | u64::from(session.day as u16);
+            session.start < session.end && keys[session.start] >> 46 == own && keys[session.end - 1] >> 46 == own
+        });
+        if !sorted || !sliced || start != n {
+            return None;
+        }
         Some(Self { keys, bid, ask, sessions, quality: ChainQuality::from_words(quality), source, hash })
     }
 }

@@ -9,6 +9,7 @@ use super::{LegBatch, Marks, OptionProduct, Quote, flag};
 use crate::calendar::listing::ListedExpiry;
 use crate::instrument::{Day, Instrument, Right, Settlement};
 use crate::market::MarketState;
+use crate::pricing::black::forward_delta;
 
 /// Days between two sessions at most; an older chain says nothing about what is listed today.
 const LISTING_AGE: Day = 5;
@@ -224,7 +225,18 @@ impl<S: Marks> Marks for QuoteMarks<S> {
     }
 
     fn delta(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-        self.fallback.delta(state, path, instrument)
+        let from_chain = (|| {
+            let (product, expiry, right, strike) = option_of(instrument)?;
+            let slice = self.slices[usize::from(product_code(product))]?;
+            let parity = self.parity(state, path, product, expiry)?;
+            // The other right at the same strike has the same volatility by parity: it stands in where the mid of an
+            // in-the-money leg holds no time value.
+            let rights = [right, if right == Right::Call { Right::Put } else { Right::Call }];
+            let vols = rights.map(|right| self.chain.implied_vol(&slice, expiry, right, strike, &parity));
+            let vol = vols.into_iter().find(|vol| vol.is_finite())?;
+            Some(forward_delta(right, parity.forward, strike, vol * Chain::years(&slice, expiry).sqrt()))
+        })();
+        from_chain.unwrap_or_else(|| self.fallback.delta(state, path, instrument))
     }
 
     fn forward(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
@@ -247,5 +259,226 @@ impl<S: Marks> Marks for QuoteMarks<S> {
             Some(listing) => Some(&listing.expiries),
             None => self.fallback.listed_expiries(state, product),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::chain::{ChainBuilder, ChainColumns, Policy};
+    use crate::pricing::black::black76;
+
+    /// 2016-06-01, and its expiries: third Friday, weekly Friday, third Wednesday.
+    const DAY: Day = 16_953;
+    const MONTHLY: Day = DAY + 16;
+    const WEEKLY: Day = DAY + 9;
+    const VIX_EXPIRY: Day = DAY + 14;
+
+    /// Answers with constants, and remembers nothing.
+    struct Constant;
+
+    impl Marks for Constant {
+        fn prepare(&mut self, _state: &MarketState) {}
+        fn quote(&mut self, _state: &MarketState, legs: &LegBatch, quotes: &mut Vec<Quote>) {
+            quotes.clear();
+            quotes.extend(legs.instrument.iter().map(|_| Quote { mid: 7.0, half_spread: 0.7, flags: flag::PROXY }));
+        }
+        fn delta(&mut self, _state: &MarketState, _path: usize, _instrument: Instrument) -> f64 {
+            0.77
+        }
+        fn forward(&mut self, _state: &MarketState, _path: usize, _instrument: Instrument) -> f64 {
+            77.0
+        }
+        fn listed_strikes(&self, _: &MarketState, _: OptionProduct, _: Day, _: Right) -> Option<&[f64]> {
+            None
+        }
+        fn listed_expiries(&self, _: &MarketState, _: OptionProduct) -> Option<&[ListedExpiry]> {
+            None
+        }
+    }
+
+    type Line = (Day, u8, Day, f64, u8, f64, f64);
+
+    fn chain(lines: &[Line], seconds: i32) -> Arc<Chain> {
+        let products = [OptionProduct::Spx, OptionProduct::Spxw, OptionProduct::Vix];
+        let mut builder = ChainBuilder::new(Policy::Flag, &products, Day::MIN, Day::MAX, seconds).unwrap();
+        for &(day, root, expiry, strike, right, bid, ask) in lines {
+            let columns = ChainColumns {
+                quote_date: &[day],
+                expiry: &[expiry],
+                root: &[root],
+                strike: &[strike],
+                right: &[right],
+                bid: &[bid],
+                ask: &[ask],
+                underlying: None,
+                seconds: None,
+            };
+            builder.push("test", 1, &columns).unwrap();
+        }
+        Arc::new(builder.finish().unwrap())
+    }
+
+    fn state(day: Day, seconds: i32, is_close: bool, n_paths: usize) -> MarketState {
+        MarketState {
+            day,
+            seconds,
+            is_close,
+            spot: vec![2_000.0; n_paths],
+            rate: vec![0.01; n_paths],
+            spread_multiplier: (1..=n_paths).map(|k| k as f64).collect(),
+            ..MarketState::default()
+        }
+    }
+
+    fn spx(right: Right, strike: f64) -> Instrument {
+        Instrument::SpxOption { right, strike, expiry: MONTHLY, settlement: Settlement::Am }
+    }
+
+    fn batch(instruments: &[Instrument], path: u32) -> LegBatch {
+        LegBatch { path: vec![path; instruments.len()], instrument: instruments.to_vec() }
+    }
+
+    fn ask<S: Marks>(marks: &mut QuoteMarks<S>, state: &MarketState, legs: &LegBatch) -> Vec<Quote> {
+        let mut quotes = Vec::new();
+        marks.prepare(state);
+        marks.quote(state, legs, &mut quotes);
+        quotes
+    }
+
+    /// A smile-free chain around a forward of 2,010 at 1 %, quoted `width` wide.
+    fn flat(day: Day, width: f64) -> Vec<Line> {
+        let years = crate::instrument::years_between(day, 57_600, MONTHLY, 34_200);
+        let mut lines = Vec::new();
+        for k in 0..41 {
+            let strike = 1_800.0 + 10.0 * f64::from(k);
+            for (code, right) in [(0, Right::Call), (1, Right::Put)] {
+                let mid = black76(right, 2_010.0, strike, years, 0.15, 0.01);
+                lines.push((day, 0, MONTHLY, strike, code, (mid - width).max(0.0), mid + width));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn each_state_of_a_quote_has_its_mark() {
+        let lines = [
+            (DAY, 0, MONTHLY, 2_000.0, 0, 30.0, 31.0),
+            (DAY, 0, MONTHLY, 2_100.0, 0, 0.0, 0.4),
+            (DAY, 0, MONTHLY, 2_050.0, 0, 12.0, 11.0),
+            (DAY, 0, MONTHLY, 2_060.0, 0, 9.0, 9.0),
+            (DAY, 0, MONTHLY, 2_070.0, 0, f64::NAN, 9.0),
+            (DAY, 0, MONTHLY, 2_080.0, 0, 0.0, 0.0),
+        ];
+        let mut marks = QuoteMarks::new(chain(&lines, 57_600), Constant);
+        let strikes = [2_000.0, 2_100.0, 2_050.0, 2_060.0, 2_070.0, 2_080.0, 2_005.0];
+        let mut legs = strikes.map(|strike| spx(Right::Call, strike)).to_vec();
+        legs.extend([Instrument::VixFuture { expiry: VIX_EXPIRY }, Instrument::SpxIndex]);
+        let quotes = ask(&mut marks, &state(DAY, 57_600, true, 3), &batch(&legs, 1));
+        let expected = [
+            (30.5, 1.0, 0),
+            (0.2, 0.4, flag::ZERO_BID),
+            (11.5, 1.0, flag::CROSSED),
+            (9.0, 0.0, 0),
+            (7.0, 0.7, flag::NO_QUOTE | flag::PROXY),
+            (7.0, 0.7, flag::NO_QUOTE | flag::PROXY),
+            (7.0, 0.7, flag::NO_QUOTE | flag::PROXY),
+            (7.0, 0.7, flag::PROXY),
+            (7.0, 0.7, flag::PROXY),
+        ];
+        let got: Vec<_> = quotes.iter().map(|quote| (quote.mid, quote.half_spread, quote.flags)).collect();
+        assert_eq!(got, expected);
+        let counts = *marks.counts();
+        assert_eq!((counts.answered, counts.no_quote, counts.crossed, counts.zero_bid), (4, 3, 1, 1));
+    }
+
+    #[test]
+    fn quotes_answer_only_at_the_close_of_sessions_they_cover() {
+        let mut marks = QuoteMarks::new(chain(&flat(DAY, 0.5), 57_600), Constant);
+        let legs = batch(&[spx(Right::Call, 2_000.0)], 0);
+        for (state, answered) in [
+            (state(DAY, 34_200, false, 1), false),
+            (state(DAY, 57_600, true, 1), true),
+            (state(DAY + 1, 57_600, true, 1), false),
+            (state(DAY - 1, 57_600, true, 1), false),
+        ] {
+            let quote = ask(&mut marks, &state, &legs)[0];
+            assert_eq!(quote.flags & flag::NO_QUOTE == 0, answered);
+            assert_eq!(marks.forward(&state, 0, legs.instrument[0]) > 1_000.0, answered);
+            assert_eq!(marks.delta(&state, 0, legs.instrument[0]) < 0.77, answered);
+        }
+        let counts = marks.counts();
+        assert_eq!((counts.answered, counts.off_close, counts.uncovered), (1, 1, 2));
+    }
+
+    #[test]
+    fn earlier_quotes_than_the_close_are_flagged() {
+        let mut marks = QuoteMarks::new(chain(&flat(DAY, 0.5), 56_700), Constant);
+        let quotes = ask(&mut marks, &state(DAY, 57_600, true, 1), &batch(&[spx(Right::Put, 1_900.0)], 0));
+        assert_eq!(quotes[0].flags, flag::ASYNCHRONOUS);
+        assert_eq!(marks.counts().asynchronous, 1);
+    }
+
+    #[test]
+    fn forward_and_delta_come_from_the_chain() {
+        let mut marks = QuoteMarks::new(chain(&flat(DAY, 0.05), 57_600), Constant);
+        let state = state(DAY, 57_600, true, 1);
+        marks.prepare(&state);
+        let years = crate::instrument::years_between(DAY, 57_600, MONTHLY, 34_200);
+        for strike in [1_900.0, 2_010.0, 2_100.0] {
+            for right in [Right::Call, Right::Put] {
+                assert!((marks.forward(&state, 0, spx(right, strike)) - 2_010.0).abs() < 1e-3);
+                let expected = forward_delta(right, 2_010.0, strike, 0.15 * years.sqrt());
+                let got = marks.delta(&state, 0, spx(right, strike));
+                assert!((got - expected).abs() < 1e-3, "{right:?} {strike}: {got} {expected}");
+            }
+        }
+        // The future itself is not part of the chain, nor is an option of another root.
+        assert_eq!(marks.forward(&state, 0, Instrument::VixFuture { expiry: MONTHLY }), 77.0);
+        let pm =
+            Instrument::SpxOption { right: Right::Call, strike: 2_000.0, expiry: MONTHLY, settlement: Settlement::Pm };
+        assert_eq!((marks.forward(&state, 0, pm), marks.delta(&state, 0, pm)), (77.0, 0.77));
+    }
+
+    #[test]
+    fn forward_of_a_vix_expiry_is_parity_not_spot() {
+        let lines = [
+            (DAY, 2, VIX_EXPIRY, 15.0, 0, 1.5, 1.6),
+            (DAY, 2, VIX_EXPIRY, 15.0, 1, 0.5, 0.6),
+            (DAY, 2, VIX_EXPIRY, 16.0, 0, 1.0, 1.1),
+            (DAY, 2, VIX_EXPIRY, 16.0, 1, 1.0, 1.1),
+        ];
+        let mut marks = QuoteMarks::new(chain(&lines, 58_500), Constant);
+        let mut state = state(DAY, 58_500, true, 1);
+        state.rate[0] = 0.0;
+        marks.prepare(&state);
+        let option = Instrument::VixOption { right: Right::Call, strike: 30.0, expiry: VIX_EXPIRY };
+        assert!((marks.forward(&state, 0, option) - 16.0).abs() < 1e-12);
+        assert_eq!(marks.delta(&state, 0, option), 0.77);
+    }
+
+    #[test]
+    fn listings_are_those_of_the_chain_and_never_of_the_future() {
+        let mut lines = flat(DAY, 0.5);
+        lines.push((DAY, 1, WEEKLY, 1_990.0, 1, 1.0, 1.1));
+        lines.push((DAY + 1, 1, WEEKLY, 1_995.0, 1, 1.0, 1.1));
+        lines.push((DAY + 1, 1, WEEKLY, 1_999.0, 1, 0.0, 0.0));
+        let mut marks = QuoteMarks::new(chain(&lines, 57_600), Constant);
+        let product = OptionProduct::Spxw;
+        let mut strikes = |day, is_close| {
+            let state = state(day, 57_600, is_close, 1);
+            marks.prepare(&state);
+            let expiries = marks.listed_expiries(&state, product).map(|listed| listed.to_vec());
+            let strikes = marks.listed_strikes(&state, product, WEEKLY, Right::Put).map(|listed| listed.to_vec());
+            (expiries.map(|listed| listed.iter().map(|e| (e.day, e.weekly)).collect::<Vec<_>>()), strikes)
+        };
+        assert_eq!(strikes(DAY, false), (None, None));
+        assert_eq!(strikes(DAY, true), (Some(vec![(WEEKLY, true)]), Some(vec![1_990.0])));
+        assert_eq!(strikes(DAY + 1, false), (Some(vec![(WEEKLY, true)]), Some(vec![1_990.0])));
+        // A strike nobody makes a market in is not offered.
+        assert_eq!(strikes(DAY + 1, true), (Some(vec![(WEEKLY, true)]), Some(vec![1_995.0])));
+        assert_eq!(strikes(DAY + 2, true), (None, None));
+        assert_eq!(strikes(DAY + 2, false), (Some(vec![(WEEKLY, true)]), Some(vec![1_995.0])));
+        assert_eq!(strikes(DAY + 30, false), (None, None));
     }
 }

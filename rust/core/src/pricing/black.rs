@@ -149,19 +149,8 @@ pub struct Greeks {
 
 impl Greeks {
     /// Names in the order of [`Greeks::values`].
-    pub const NAMES: [&'static str; 11] = [
-        "delta",
-        "gamma",
-        "vega",
-        "theta",
-        "rho",
-        "vanna",
-        "volga",
-        "charm",
-        "veta",
-        "dual_delta",
-        "dual_gamma",
-    ];
+    pub const NAMES: [&'static str; 11] =
+        ["delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "veta", "dual_delta", "dual_gamma"];
 
     /// All values, in the order of [`Greeks::NAMES`].
     pub fn values(&self) -> [f64; 11] {
