@@ -10,12 +10,11 @@ import platform
 import statistics
 import time
 
+import alvh
 import numba
 import numpy as np
 import QuantLib as ql
 from scipy.special import ndtr
-
-import alvh
 
 N = 1_000_000
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import alvh
 import mpmath
 import numpy as np
 import pandas as pd
 import pytest
 import QuantLib as ql
+from alvh.errors import ConfigError, NumericalError, SchemaError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import alvh
-from alvh.errors import ConfigError, NumericalError, SchemaError
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
 import black_mpmath as twin
@@ -81,7 +80,9 @@ def test_quantlib_agrees():
         want = ql.blackFormula(side, strike[i], forward[i], vol[i] * np.sqrt(years[i]), df)
         assert got == pytest.approx(want, rel=1e-9, abs=1e-11)
         greeks = alvh.black76_greeks(forward[i], strike[i], years[i], vol[i], rate[i], right[i])
-        calculator = ql.BlackCalculator(side, strike[i], forward[i], vol[i] * np.sqrt(years[i]), df)
+        calculator = ql.BlackCalculator(
+            ql.PlainVanillaPayoff(side, strike[i]), forward[i], vol[i] * np.sqrt(years[i]), df
+        )
         assert greeks["delta"] == pytest.approx(calculator.deltaForward(), rel=1e-8, abs=1e-12)
         assert greeks["gamma"] == pytest.approx(calculator.gammaForward(), rel=1e-8, abs=1e-14)
         assert greeks["vega"] == pytest.approx(calculator.vega(years[i]), rel=1e-8, abs=1e-9)
@@ -160,7 +161,7 @@ def test_implied_vol_of_every_out_of_the_money_price_reprices():
     years = 10 ** rng.uniform(-6, 1.5, n)
     vol = 10 ** rng.uniform(-3, 1, n)
     sd = vol * np.sqrt(years)
-    strike = forward * np.exp(sd * rng.uniform(-38, 38, n))
+    strike = forward * np.exp(np.clip(sd * rng.uniform(-38, 38, n), -600, 600))
     strike[::17] = forward[::17]
     rate = rng.uniform(-0.02, 0.1, n)
     ok = np.isfinite(strike) & (strike > 1e-200) & (strike < 1e200)
@@ -181,7 +182,6 @@ def test_implied_vol_of_every_out_of_the_money_price_reprices():
 
 
 def test_implied_vol_in_the_money_while_there_is_time_value():
-    rng = np.random.default_rng(6)
     forward, strike, years, vol, rate, _ = random_points(50_000, 6, False)
     right = np.where(strike >= forward, "put", "call")
     price = alvh.black76(forward, strike, years, vol, rate, right)
@@ -192,7 +192,6 @@ def test_implied_vol_in_the_money_while_there_is_time_value():
     assert np.isfinite(iv[clear]).all()
     back = alvh.black76(forward, strike, years, iv, rate, right)
     assert np.abs(back / price - 1)[clear].max() < 1e-14
-    assert rng is not None
 
 
 def test_implied_vol_reasons():
@@ -200,7 +199,8 @@ def test_implied_vol_reasons():
     strike = [100.0, 100.0, 100.0, 100.0, 100.0, 110.0, 110.0]
     iv, reason = alvh.implied_vol(price, 105.0, strike, 1.0, 0.0, "call", return_reason=True)
     assert list(reason) == [
-        "ok", "below_intrinsic", "no_time_value", "above_bound", "invalid_input", "below_intrinsic", "no_time_value"
+        "ok", "below_intrinsic", "no_time_value", "above_bound",
+        "invalid_input", "below_intrinsic", "no_time_value",
     ]  # fmt: skip
     assert np.isnan(iv[1:]).all()
     with pytest.raises(
@@ -223,13 +223,13 @@ def test_shapes_types_and_rights():
 
 
 def test_bad_input_is_one_line():
-    with pytest.raises(SchemaError, match="^PRC001 black76 strike: got str"):
+    with pytest.raises(SchemaError, match=r"^PRC001 black76 strike: got str"):
         alvh.black76(1, "x", 1, 1, 0, "call")
-    with pytest.raises(SchemaError, match="^PRC002 black76 right: got 'straddle'"):
+    with pytest.raises(SchemaError, match=r"^PRC002 black76 right: got 'straddle'"):
         alvh.black76(1, 1, 1, 1, 0, "straddle")
-    with pytest.raises(SchemaError, match="^PRC003 black76 shapes"):
+    with pytest.raises(SchemaError, match=r"^PRC003 black76 shapes"):
         alvh.black76([1, 2], [1, 2, 3], 1, 1, 0, "call")
-    with pytest.raises(ConfigError, match="^PRC004 black76 on_error"):
+    with pytest.raises(ConfigError, match=r"^PRC004 black76 on_error"):
         alvh.black76(1, 1, 1, 1, 0, "call", on_error="ignore")
     with pytest.raises(NumericalError, match=r"^PRC005 black76:\[1\] inputs: got forward=1.0, strike=-1.0"):
         alvh.black76(1, [1, -1], 1, 1, 0, "call", on_error="raise")

@@ -1,11 +1,11 @@
 """Black-76 and Black-Scholes prices, greeks and implied volatility over arrays.
 
-Every function broadcasts its arguments like NumPy. Scalars give floats; otherwise the result is a new read-only
-array. Prices are per unit, volatility is annualised decimal, rates are continuous decimal, time is in years
-ACT/365F. The right is ``"call"`` / ``"c"`` or ``"put"`` / ``"p"``, in any case, or an array of those.
+Every function broadcasts its arguments like NumPy. Scalars give floats; otherwise the result is a new
+read-only array. Prices are per unit, volatility is annualised decimal, rates are continuous decimal, time is in
+years ACT/365F. The right is ``"call"`` / ``"c"`` or ``"put"`` / ``"p"``, in any case, or an array of those.
 
-The formulas are Black (1976), doi:10.1016/0304-405X(76)90024-6, and Black & Scholes (1973), doi:10.1086/260062,
-with the dividend yield of Merton (1973), doi:10.2307/3003143.
+The formulas are Black (1976), doi:10.1016/0304-405X(76)90024-6, and Black & Scholes (1973),
+doi:10.1086/260062, with the dividend yield of Merton (1973), doi:10.2307/3003143.
 """
 
 from __future__ import annotations
@@ -239,10 +239,10 @@ def black76_greeks(
     Returns
     -------
     dict of float or ndarray
-        ``delta`` and ``gamma`` to the forward, ``vega`` per 1.00 of volatility, ``theta`` per year of passing time,
-        ``rho`` per 1.00 of rate with the forward fixed, ``vanna`` (d delta / d vol), ``volga`` (d vega / d vol),
-        ``charm`` and ``veta`` (delta and vega per year of passing time), ``dual_delta`` and ``dual_gamma`` to the
-        strike. NaN for input out of its domain.
+        ``delta`` and ``gamma`` to the forward, ``vega`` per 1.00 of volatility, ``theta`` per year of
+        passing time, ``rho`` per 1.00 of rate with the forward fixed, ``vanna`` (d delta / d vol), ``volga``
+        (d vega / d vol), ``charm`` and ``veta`` (delta and vega per year of passing time), ``dual_delta`` and
+        ``dual_gamma`` to the strike. NaN for input out of its domain.
 
     Raises
     ------
@@ -347,8 +347,8 @@ def implied_vol(
     on_error : {"nan", "raise"}
         What a price without implied volatility gives.
     return_reason : bool
-        Also return, for each element, ``"ok"``, ``"below_intrinsic"``, ``"no_time_value"`` (in the money: at most
-        16 epsilons of the price), ``"above_bound"`` or ``"invalid_input"``.
+        Also return, for each element, ``"ok"``, ``"below_intrinsic"``, ``"no_time_value"`` (in the money:
+        at most 16 epsilons of the price), ``"above_bound"`` or ``"invalid_input"``.
 
     Returns
     -------

@@ -144,9 +144,7 @@ fn black_scholes_greeks<'py>(
     let (f, k, t) = (Values::new(&spot)?, Values::new(&strike)?, Values::new(&years)?);
     let (v, r, s) = (Values::new(&vol)?, Values::new(&rate)?, Values::new(&sign)?);
     let q = Values::new(&dividend_yield)?;
-    map_greeks(py, n, |i| {
-        black::black_scholes_greeks(s.right(i), f.at(i), k.at(i), t.at(i), v.at(i), r.at(i), q.at(i))
-    })
+    map_greeks(py, n, |i| black::black_scholes_greeks(s.right(i), f.at(i), k.at(i), t.at(i), v.at(i), r.at(i), q.at(i)))
 }
 
 #[pyfunction]
@@ -166,8 +164,7 @@ fn implied_vol_codes<'py>(
     let mut codes = Vec::with_capacity(n);
     chunked(py, n, |range| {
         for i in range {
-            let (vol, reason) =
-                implied_vol::implied_vol(s.right(i), p.at(i), f.at(i), k.at(i), t.at(i), r.at(i));
+            let (vol, reason) = implied_vol::implied_vol(s.right(i), p.at(i), f.at(i), k.at(i), t.at(i), r.at(i));
             vols.push(vol);
             codes.push(reason as u8);
         }

@@ -30,8 +30,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names that Python sees, by code.
-    pub const NAMES: [&'static str; 5] =
-        ["ok", "below_intrinsic", "no_time_value", "above_bound", "invalid_input"];
+    pub const NAMES: [&'static str; 5] = ["ok", "below_intrinsic", "no_time_value", "above_bound", "invalid_input"];
 }
 
 /// In the money, time value up to this many epsilons of the price is rounding.
@@ -63,18 +62,30 @@ fn invert(x: f64, target: f64) -> f64 {
         let next = if lower_branch {
             let difference = mills_difference(a, t);
             let excess = ln(difference) - 0.5 * u * u - HALF_LN_TWO_PI - log_target;
-            if excess > 0.0 { high = high.min(s) } else { low = low.max(s) };
+            if excess > 0.0 {
+                high = high.min(s)
+            } else {
+                low = low.max(s)
+            };
             // Newton in z = 1/s^2, where d ln b / dz = -s^3 / (2 difference).
             let z = 1.0 / (s * s) + 2.0 * excess * difference / (s * s * s);
             1.0 / z.sqrt()
         } else if target < 0.5 {
             let excess = unit_time_value(x, s) - target;
-            if excess > 0.0 { high = high.min(s) } else { low = low.max(s) };
+            if excess > 0.0 {
+                high = high.min(s)
+            } else {
+                low = low.max(s)
+            };
             s - excess / density(u)
         } else {
             let complement = if u < 0.0 { unit_complement(u, a + t) } else { 1.0 - unit_time_value(x, s) };
             let excess = ln(complement) - log_rest;
-            if excess < 0.0 { high = high.min(s) } else { low = low.max(s) };
+            if excess < 0.0 {
+                high = high.min(s)
+            } else {
+                low = low.max(s)
+            };
             s + excess * complement / density(u)
         };
         let next = if next > low && next < high {
@@ -93,14 +104,7 @@ fn invert(x: f64, target: f64) -> f64 {
 }
 
 /// Volatility at which [`black76`] gives `price`, with the reason when there is none (then NaN).
-pub fn implied_vol(
-    right: Right,
-    price: f64,
-    forward: f64,
-    strike: f64,
-    years: f64,
-    rate: f64,
-) -> (f64, Reason) {
+pub fn implied_vol(right: Right, price: f64, forward: f64, strike: f64, years: f64, rate: f64) -> (f64, Reason) {
     let positive = |value: f64| value > 0.0 && value < f64::INFINITY;
     if !(price.is_finite() && positive(forward) && positive(strike) && positive(years) && rate.is_finite()) {
         return (f64::NAN, Reason::InvalidInput);
@@ -130,7 +134,7 @@ fn refine(right: Right, price: f64, forward: f64, strike: f64, years: f64, rate:
     const REACH: u64 = 6;
     let miss = |candidate: f64| (black76(right, forward, strike, years, candidate, rate) - price).abs();
     let (mut best, mut smallest) = (vol, miss(vol));
-    if smallest <= 4.0 * f64::EPSILON * price {
+    if smallest <= 64.0 * f64::EPSILON * price {
         return best;
     }
     for step in 1..=REACH {
