@@ -48,13 +48,14 @@ const SKEW_GROWTH: f64 = 0.05;
 pub const ETA_CAP: f64 = 1.4;
 const ETA_30_MIN: f64 = 0.55;
 const ETA_30_MAX: f64 = 1.35;
-/// 30-day steepness by level: `ETA_STRESS + ETA_CALM (10/VIX)^2.5`.
-const ETA_STRESS: f64 = 0.80;
-const ETA_CALM: f64 = 0.42;
-/// Response of ln(eta) to a point of SKEW beyond its average at this VIX, `SKEW_MEAN + SKEW_SLOPE ln(VIX/20)`.
-const SKEW_RESPONSE: f64 = 0.012;
-const SKEW_MEAN: f64 = 118.5;
-const SKEW_SLOPE: f64 = -5.35;
+/// 30-day steepness by level, `ETA_STRESS + ETA_CALM (10/VIX)^2`: the one whose own strip has the average SKEW of
+/// that VIX, `SKEW_STRESS + SKEW_CALM (10/VIX)^2`.
+const ETA_STRESS: f64 = 0.79;
+const ETA_CALM: f64 = 0.31;
+const SKEW_STRESS: f64 = 116.2;
+const SKEW_CALM: f64 = 8.0;
+/// Response of ln(eta) to a point of SKEW beyond that average. Consistency alone would ask for twice as much.
+const SKEW_RESPONSE: f64 = 0.018;
 /// Average ln(VIX3M/VIX) and ln(VIX9D/VIX): level at VIX = 20 and slope in ln(VIX/20).
 const VIX3M_MEAN: f64 = 0.087;
 const VIX3M_SLOPE: f64 = -0.178;
@@ -146,15 +147,15 @@ impl SpxSurface {
         }
         extend(&mut swap, known);
 
-        let eta = steepness(vix, stress, inputs.skew, &mut flags);
+        let eta = steepness(vix, inputs.skew, &mut flags);
         // At 30 days the growth term is one by definition, so the month comes first.
         let mut theta = [0.0; NODES];
-        theta[MONTH] = at_the_money(swap[MONTH], swap[MONTH] / 1.25, |theta| theta, eta);
-        let month = theta[MONTH];
+        let month = at_the_money(swap[MONTH], swap[MONTH] / 1.25, None, eta);
+        theta[MONTH] = month;
         let ln_theta_month = ln(month);
         for i in 0..NODES {
             if i != MONTH {
-                theta[i] = at_the_money(swap[i], swap[i] * month / swap[MONTH], |_| month, eta);
+                theta[i] = at_the_money(swap[i], swap[i] * month / swap[MONTH], Some(month), eta);
             }
         }
         if clamp_calendar(&mut theta) {
@@ -221,11 +222,11 @@ fn level(index: f64, flags: &mut u32) -> Option<f64> {
 }
 
 /// 30-day steepness from level and SKEW.
-fn steepness(vix: f64, stress: f64, skew: f64, flags: &mut u32) -> f64 {
-    let calm = exp(-2.5 * ln(vix / 10.0));
+fn steepness(vix: f64, skew: f64, flags: &mut u32) -> f64 {
+    let calm = (10.0 / vix) * (10.0 / vix);
     let mut eta = ETA_STRESS + ETA_CALM * calm;
     if skew.is_finite() && skew > 0.0 {
-        eta *= exp(SKEW_RESPONSE * (skew - SKEW_MEAN - SKEW_SLOPE * stress));
+        eta *= exp(SKEW_RESPONSE * (skew - SKEW_STRESS - SKEW_CALM * calm));
     } else {
         *flags |= flag::NO_SKEW;
     }
@@ -249,11 +250,11 @@ fn extend(swap: &mut [f64; NODES], known: usize) {
     }
 }
 
-/// At-the-money total variance whose strip is worth `swap`. The fixed point contracts by more than ten a turn.
-fn at_the_money(swap: f64, guess: f64, month: impl Fn(f64) -> f64, eta: f64) -> f64 {
+/// At-the-money total variance whose strip is worth `swap`; `month` is that of 30 days (`None`: itself). The fixed point contracts by more than ten a turn.
+fn at_the_money(swap: f64, guess: f64, month: Option<f64>, eta: f64) -> f64 {
     let mut theta = guess;
     for _ in 0..5 {
-        let growth = exp(SKEW_GROWTH * ln(theta / month(theta)));
+        let growth = month.map_or(1.0, |month| exp(SKEW_GROWTH * ln(theta / month)));
         theta = swap / strip_ratio((eta * growth).min(ETA_CAP), theta.sqrt());
     }
     theta
