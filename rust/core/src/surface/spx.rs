@@ -47,15 +47,16 @@ const SKEW_GROWTH: f64 = 0.05;
 /// Steepest smile for which the shape has no butterfly arbitrage.
 pub const ETA_CAP: f64 = 1.4;
 const ETA_30_MIN: f64 = 0.55;
-const ETA_30_MAX: f64 = 1.35;
-/// 30-day steepness by level, `ETA_STRESS + ETA_CALM (10/VIX)^2`: the one whose own strip has the average SKEW of
-/// that VIX, `SKEW_STRESS + SKEW_CALM (10/VIX)^2`.
-const ETA_STRESS: f64 = 0.79;
-const ETA_CALM: f64 = 0.31;
-const SKEW_STRESS: f64 = 116.2;
-const SKEW_CALM: f64 = 8.0;
-/// Response of ln(eta) to a point of SKEW beyond that average. Consistency alone would ask for twice as much.
-const SKEW_RESPONSE: f64 = 0.018;
+const ETA_30_MAX: f64 = 1.40;
+/// 30-day steepness by level, `ETA_STRESS + ETA_CALM (10/VIX)^1.5`: the one whose own strip has the average SKEW of
+/// that VIX, scaled to the chains.
+const ETA_STRESS: f64 = 0.62;
+const ETA_CALM: f64 = 0.68;
+/// Average SKEW at a VIX, `SKEW_STRESS + SKEW_CALM (10/VIX)^2`.
+const SKEW_STRESS: f64 = 114.5;
+const SKEW_CALM: f64 = 16.6;
+/// Response of ln(eta) to a point of SKEW beyond that average: half of what consistency alone would ask for.
+const SKEW_RESPONSE: f64 = 0.015;
 /// Average ln(VIX3M/VIX) and ln(VIX9D/VIX): level at VIX = 20 and slope in ln(VIX/20).
 const VIX3M_MEAN: f64 = 0.087;
 const VIX3M_SLOPE: f64 = -0.178;
@@ -223,10 +224,11 @@ fn level(index: f64, flags: &mut u32) -> Option<f64> {
 
 /// 30-day steepness from level and SKEW.
 fn steepness(vix: f64, skew: f64, flags: &mut u32) -> f64 {
-    let calm = (10.0 / vix) * (10.0 / vix);
-    let mut eta = ETA_STRESS + ETA_CALM * calm;
+    let calm = 10.0 / vix;
+    let mut eta = ETA_STRESS + ETA_CALM * calm * calm.sqrt();
     if skew.is_finite() && skew > 0.0 {
-        eta *= exp(SKEW_RESPONSE * (skew - SKEW_STRESS - SKEW_CALM * calm));
+        let excess = skew - SKEW_STRESS - SKEW_CALM * (calm * calm).min(1.0);
+        eta *= exp(SKEW_RESPONSE * excess.clamp(-30.0, 30.0));
     } else {
         *flags |= flag::NO_SKEW;
     }
