@@ -2,11 +2,13 @@
 
     python tools/estimate_spx_smile.py [DATA]
 
-Prints the term-structure averages, the level dependence of steepness out of the SKEW history, the pooled shape, the
-error on every chain in fold and with its whole date left out, and condor credits. DATA defaults to ALVH_SHARED_DATA.
+Prints the term-structure averages, the level dependence of steepness out of the SKEW history, the pooled
+shape, the error on every chain in fold and with its whole week left out, and condor credits. DATA defaults to
+ALVH_SHARED_DATA.
 
-Formulas: Gatheral and Jacquier 2014 (doi:10.1080/14697688.2013.819986) for the surface and its conditions, Fukasawa
-2012 (doi:10.1142/S0219024912500525) for the variance swap of a smile, Cboe "SKEW Index" white paper for SKEW.
+Formulas: Gatheral and Jacquier 2014 (doi:10.1080/14697688.2013.819986) for the surface and its conditions,
+Fukasawa 2012 (doi:10.1142/S0219024912500525) for the variance swap of a smile, Cboe "SKEW Index" white paper
+for SKEW.
 """
 
 from __future__ import annotations
@@ -27,20 +29,20 @@ SKEW_GROWTH = 0.05
 ETA_CAP = 1.40
 ETA = (0.62, 0.68)
 SKEW_AVERAGE = (114.5, 16.6)
-SKEW_RESPONSE = 0.015
+SKEW_RESPONSE = 0.010
 VIX9D = (-0.009, 0.166)
 VIX3M = (0.087, -0.178)
 LONG_RUN_VARIANCE, REVERSION = 0.055, 1.22
 MONTH = 30 / 365
 
-# The vendors leave rate and dividends out; at these short tenors only the forward matters, and parity gives it.
+# The vendors leave rate and dividends out: the rate only discounts, the forward comes from parity.
 RATE = {"2013-04-19": 0.001, "2015-12-22": 0.006, "2015-12-23": 0.006}
 SPOT = {"2013-04-19": 1555.25, "2015-12-22": 2038.97, "2015-12-23": 2064.29}
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """One expiry of a chain: out-of-the-money strikes with volatilities on the forward that parity implies."""
+    """One expiry of a chain: out-of-the-money strikes, volatilities on the forward that parity implies."""
 
     date: str
     dte: int
@@ -83,7 +85,7 @@ def make_slice(date, dte, forward, strike, undiscounted, sign) -> Slice | None:
 
 
 def read_chains(data: Path, longest: int = 760) -> list[Slice]:
-    """Slices of the three full chains; zero bids, stale vendor volatilities and vendor forwards are dropped."""
+    """Slices of the three full chains; zero bids, absurd volatilities and vendor forwards are dropped."""
     slices = []
     date = "2013-04-19"
     chain = pd.read_csv(data / "options" / "spx_2013-04-19.csv")
@@ -108,8 +110,8 @@ def read_chains(data: Path, longest: int = 760) -> list[Slice]:
             deep = g[(g.delta.abs() > 0.85) & (g.delta.abs() < 0.9999)]
             sign = np.where(deep.right == "C", 1, -1)
             strike = deep.strike.to_numpy(float)
-            # A deep option is worth its intrinsic value on the forward plus the other side's small price, which
-            # the vendor's own inputs (1 % rate, no dividend) reproduce well enough.
+            # A deep option is worth its intrinsic value on the forward plus the other side's small price,
+            # which the vendor's own inputs (1 % rate, no dividend) reproduce well enough.
             sd = deep.implied_volatility.to_numpy() * np.sqrt(years)
             other = black(SPOT[date] * np.exp(0.01 * years), strike, sd, -sign)
             implied = strike + sign * (deep.close.to_numpy() * growth - other)
@@ -127,7 +129,9 @@ def read_index(data: Path, name: str) -> pd.Series:
     table = pd.read_csv(data / "daily" / f"{name}.csv")
     table.columns = table.columns.str.strip().str.upper()
     column = "CLOSE" if "CLOSE" in table else next(c for c in table.columns if c != "DATE")
-    return pd.Series(pd.to_numeric(table[column]).to_numpy(), index=pd.to_datetime(table["DATE"]), name=name).dropna()
+    return pd.Series(
+        pd.to_numeric(table[column]).to_numpy(), index=pd.to_datetime(table["DATE"]), name=name
+    ).dropna()
 
 
 # NumPy twin of the core: quadrature where the core has a Chebyshev fit.
@@ -172,7 +176,9 @@ def steepness(vix, skew, scale=1.0, response=SKEW_RESPONSE):
 class Surface:
     """The surface of ``alvh_core::surface::spx`` without its calendar clamp and VIX6M."""
 
-    def __init__(self, vix, vix9d=np.nan, vix3m=np.nan, skew=np.nan, shape=SHAPE, scale=1.0, response=SKEW_RESPONSE):
+    def __init__(
+        self, vix, vix9d=np.nan, vix3m=np.nan, skew=np.nan, shape=SHAPE, scale=1.0, response=SKEW_RESPONSE
+    ):
         self.shape, self.eta = shape, steepness(vix, skew, scale, response)
         stress = np.log(vix / 20)
         vix9d = vix9d if np.isfinite(vix9d) else vix * np.exp(VIX9D[0] + VIX9D[1] * stress)
@@ -212,7 +218,11 @@ def fit_shape(slices):
     dates = sorted({s.date for s in slices})
 
     def unpack(z):
-        return (np.exp(z[0]), np.tanh(z[1]), z[2], np.exp(z[3])), np.exp(z[4 : 4 + len(dates)]), np.exp(z[4 + len(dates) :])
+        return (
+            (np.exp(z[0]), np.tanh(z[1]), z[2], np.exp(z[3])),
+            np.exp(z[4 : 4 + len(dates)]),
+            np.exp(z[4 + len(dates) :]),
+        )
 
     def residuals(z):
         shape, eta, theta = unpack(z)
@@ -236,7 +246,7 @@ def fit_shape(slices):
 
 
 def condor_credits(s: Slice, model_vol, short=0.20, long=0.05, wing=None):
-    """Mid credit on the chain's own smile and on the model's, at the strikes that the chain's deltas choose."""
+    """Credit on the chain's own smile and on the model's, at strikes chosen by the chain's deltas."""
     order = np.argsort(s.strike)
     log_strike, vol = np.log(s.strike / s.forward)[order], s.vol[order]
     k = np.linspace(log_strike[0], log_strike[-1], 4001)
@@ -255,6 +265,7 @@ def condor_credits(s: Slice, model_vol, short=0.20, long=0.05, wing=None):
         if min(body, tail) < k[0] or max(body, tail) > k[-1]:
             return None
         legs += [(body, sign, 1), (tail, sign, -1)]
+
     def credit(vol_of):
         return sum(q * black(1.0, np.exp(x), vol_of(x) * sd, sign) for x, sign, q in legs)
 
@@ -300,8 +311,11 @@ def leave_one_out(slices, index):
         rest = [s for s in slices if s.date[:4] != year]
         held = [s for s in slices if s.date[:4] == year]
         shape, eta = fit_shape(rest)
-        scale = np.exp(np.mean([np.log(e / steepness(index[d]["vix"], index[d]["skew"])) for d, e in eta.items()]))
+        scale = np.exp(
+            np.mean([np.log(e / steepness(index[d]["vix"], index[d]["skew"])) for d, e in eta.items()])
+        )
         for name, use in INPUTS.items():
+
             def surface(s, use=use, shape=shape, scale=scale):
                 return Surface(**{k: index[s.date][k] for k in use}, shape=shape, scale=scale)
 
@@ -328,7 +342,8 @@ def main(data: Path) -> None:
         both = pd.concat([vix, read_index(data, name)], axis=1, join="inner")
         x, y = np.log(both["vix"] / 20), np.log(both[name] / both["vix"])
         slope, level = np.polyfit(x, y, 1)
-        print(f"  {name}: a {level:+.3f} b {slope:+.3f}, residual sd {np.std(y - level - slope * x):.3f}, n {len(x)}")
+        spread = np.std(y - level - slope * x)
+        print(f"  {name}: a {level:+.3f} b {slope:+.3f}, residual sd {spread:.3f}, n {len(x)}")
 
     both = pd.concat([vix, read_index(data, "skew")], axis=1, join="inner")
     both = both[both.index >= "1999"]
@@ -339,22 +354,41 @@ def main(data: Path) -> None:
     slices = read_chains(data)
     index = levels(data, SPOT)
     shape, eta = fit_shape(slices)
-    print("pooled shape B R M S:", np.round(shape, 3), "steepness at 30 days:", {d: round(float(e), 3) for d, e in eta.items()})
-    print("butterfly (positive is free):", [round(float(durrleman(r, ETA_CAP, SHAPE)), 4) for r in (0.01, 0.05, 0.2, 0.5, 1, 2, 3)])
+    print(
+        "pooled shape B R M S:",
+        np.round(shape, 3),
+        "steepness at 30 days:",
+        {d: round(float(e), 3) for d, e in eta.items()},
+    )
+    print(
+        "butterfly (positive is free):",
+        [round(float(durrleman(r, ETA_CAP, SHAPE)), 4) for r in (0.01, 0.05, 0.2, 0.5, 1, 2, 3)],
+    )
 
     grid = np.arange(0.4, 1.65, 0.05)
+
     def consistent(v, s):
         return np.interp(s, [strip_skew(v / 113, e, SHAPE) for e in grid], grid)
 
-    scale = float(np.mean([np.log(eta[d] / consistent(index[d]["vix"], index[d]["skew"])) for d in ("2013-04-19",)]))
-    print(f"steepness consistent with average SKEW, times {np.exp(scale):.2f} (the chain of 2013 over its own), and the rule:")
+    scale = float(
+        np.mean([np.log(eta[d] / consistent(index[d]["vix"], index[d]["skew"])) for d in ("2013-04-19",)])
+    )
+    print(
+        f"steepness consistent with average SKEW, times {np.exp(scale):.2f} (chain of 2013 over its own); rule:"
+    )
     for v in (10, 12, 15, 20, 30, 45, 60):
         e = consistent(v, level + slope * (10 / v) ** 2) * np.exp(scale)
         print(f"  VIX {v}: {e:.2f} {steepness(v, np.nan):.2f}")
 
     pd.set_option("display.width", 160)
     for title, tables in (
-        ("rounded constants", {n: evaluate(slices, lambda s, u=u: Surface(**{k: index[s.date][k] for k in u})) for n, u in INPUTS.items()}),
+        (
+            "rounded constants",
+            {
+                n: evaluate(slices, lambda s, u=u: Surface(**{k: index[s.date][k] for k in u}))
+                for n, u in INPUTS.items()
+            },
+        ),
         ("leave one week out", leave_one_out(slices, index)),
     ):
         for name, table in tables.items():
@@ -362,10 +396,11 @@ def main(data: Path) -> None:
             print(table.round(3).to_string(index=False))
             short = table[table.dte <= 100]
             print(
-                f"median error {table.error.median():.2f}, up to 100 days {short.error.median():.2f} points; "
-                f"condor credit 20/5 {short.condor_20_5.median():+.3f} |{short.condor_20_5.abs().median():.3f}|, "
-                f"16/2 % {short.condor_16_2pct.median():+.3f} |{short.condor_16_2pct.abs().median():.3f}|"
+                f"median error {table.error.median():.2f}, up to 100 days {short.error.median():.2f} points"
             )
+            for condor in ("condor_20_5", "condor_16_2pct"):
+                error = short[condor]
+                print(f"{condor} credit: median {error.median():+.3f}, absolute {error.abs().median():.3f}")
 
 
 if __name__ == "__main__":

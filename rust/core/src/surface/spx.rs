@@ -55,8 +55,9 @@ const ETA_CALM: f64 = 0.68;
 /// Average SKEW at a VIX, `SKEW_STRESS + SKEW_CALM (10/VIX)^2`.
 const SKEW_STRESS: f64 = 114.5;
 const SKEW_CALM: f64 = 16.6;
-/// Response of ln(eta) to a point of SKEW beyond that average: half of what consistency alone would ask for.
-const SKEW_RESPONSE: f64 = 0.015;
+/// Response of ln(eta) to a point of SKEW beyond that average: a quarter of what consistency alone
+/// would ask for, because the far tail moves SKEW more than the strikes that condors use.
+const SKEW_RESPONSE: f64 = 0.010;
 /// Average ln(VIX3M/VIX) and ln(VIX9D/VIX): level at VIX = 20 and slope in ln(VIX/20).
 const VIX3M_MEAN: f64 = 0.087;
 const VIX3M_SLOPE: f64 = -0.178;
