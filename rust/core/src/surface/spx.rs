@@ -47,14 +47,17 @@ const SKEW_GROWTH: f64 = 0.05;
 /// Steepest smile for which the shape has no butterfly arbitrage.
 pub const ETA_CAP: f64 = 1.4;
 const ETA_30_MIN: f64 = 0.55;
-const ETA_30_MAX: f64 = 1.35;
-/// 30-day steepness by level: `ETA_STRESS + ETA_CALM (10/VIX)^2.5`.
-const ETA_STRESS: f64 = 0.80;
-const ETA_CALM: f64 = 0.42;
-/// Response of ln(eta) to a point of SKEW beyond its average at this VIX, `SKEW_MEAN + SKEW_SLOPE ln(VIX/20)`.
-const SKEW_RESPONSE: f64 = 0.012;
-const SKEW_MEAN: f64 = 118.5;
-const SKEW_SLOPE: f64 = -5.35;
+const ETA_30_MAX: f64 = 1.40;
+/// 30-day steepness by level, `ETA_STRESS + ETA_CALM (10/VIX)^1.5`: the one whose own strip has the average SKEW of
+/// that VIX, scaled to the chains.
+const ETA_STRESS: f64 = 0.62;
+const ETA_CALM: f64 = 0.68;
+/// Average SKEW at a VIX, `SKEW_STRESS + SKEW_CALM (10/VIX)^2`.
+const SKEW_STRESS: f64 = 114.5;
+const SKEW_CALM: f64 = 16.6;
+/// Response of ln(eta) to a point of SKEW beyond that average: a quarter of what consistency alone
+/// would ask for, because the far tail moves SKEW more than the strikes that condors use.
+const SKEW_RESPONSE: f64 = 0.010;
 /// Average ln(VIX3M/VIX) and ln(VIX9D/VIX): level at VIX = 20 and slope in ln(VIX/20).
 const VIX3M_MEAN: f64 = 0.087;
 const VIX3M_SLOPE: f64 = -0.178;
@@ -146,15 +149,15 @@ impl SpxSurface {
         }
         extend(&mut swap, known);
 
-        let eta = steepness(vix, stress, inputs.skew, &mut flags);
+        let eta = steepness(vix, inputs.skew, &mut flags);
         // At 30 days the growth term is one by definition, so the month comes first.
         let mut theta = [0.0; NODES];
-        theta[MONTH] = at_the_money(swap[MONTH], swap[MONTH] / 1.25, |theta| theta, eta);
-        let month = theta[MONTH];
+        let month = at_the_money(swap[MONTH], swap[MONTH] / 1.25, None, eta);
+        theta[MONTH] = month;
         let ln_theta_month = ln(month);
         for i in 0..NODES {
             if i != MONTH {
-                theta[i] = at_the_money(swap[i], swap[i] * month / swap[MONTH], |_| month, eta);
+                theta[i] = at_the_money(swap[i], swap[i] * month / swap[MONTH], Some(month), eta);
             }
         }
         if clamp_calendar(&mut theta) {
@@ -221,11 +224,12 @@ fn level(index: f64, flags: &mut u32) -> Option<f64> {
 }
 
 /// 30-day steepness from level and SKEW.
-fn steepness(vix: f64, stress: f64, skew: f64, flags: &mut u32) -> f64 {
-    let calm = exp(-2.5 * ln(vix / 10.0));
-    let mut eta = ETA_STRESS + ETA_CALM * calm;
+fn steepness(vix: f64, skew: f64, flags: &mut u32) -> f64 {
+    let calm = 10.0 / vix;
+    let mut eta = ETA_STRESS + ETA_CALM * calm * calm.sqrt();
     if skew.is_finite() && skew > 0.0 {
-        eta *= exp(SKEW_RESPONSE * (skew - SKEW_MEAN - SKEW_SLOPE * stress));
+        let excess = skew - SKEW_STRESS - SKEW_CALM * (calm * calm).min(1.0);
+        eta *= exp(SKEW_RESPONSE * excess.clamp(-30.0, 30.0));
     } else {
         *flags |= flag::NO_SKEW;
     }
@@ -249,11 +253,11 @@ fn extend(swap: &mut [f64; NODES], known: usize) {
     }
 }
 
-/// At-the-money total variance whose strip is worth `swap`. The fixed point contracts by more than ten a turn.
-fn at_the_money(swap: f64, guess: f64, month: impl Fn(f64) -> f64, eta: f64) -> f64 {
+/// At-the-money total variance whose strip is worth `swap`; `month` is that of 30 days (`None`: itself). The fixed point contracts by more than ten a turn.
+fn at_the_money(swap: f64, guess: f64, month: Option<f64>, eta: f64) -> f64 {
     let mut theta = guess;
     for _ in 0..5 {
-        let growth = exp(SKEW_GROWTH * ln(theta / month(theta)));
+        let growth = month.map_or(1.0, |month| exp(SKEW_GROWTH * ln(theta / month)));
         theta = swap / strip_ratio((eta * growth).min(ETA_CAP), theta.sqrt());
     }
     theta
