@@ -10,8 +10,25 @@ from alvh._core import __version__
 from alvh.errors import AlvhError, ConfigError, DataError
 
 # Public name -> module that defines it; loaded on first use so that `import alvh` stays light.
-_LAZY: dict[str, str] = {"option_margin": "alvh.margin"}
-_MODULES = frozenset({"margin"})
+_LAZY: dict[str, str] = {
+    "Book": "alvh.books",
+    "Chain": "alvh.chain",
+    "CostConfig": "alvh.books",
+    "HedgeLayer": "alvh.books",
+    "History": "alvh.history",
+    "IndexPortfolio": "alvh.books",
+    "IronCondor": "alvh.books",
+    "LayeredHedge": "alvh.books",
+    "Study": "alvh.study",
+    "backtest": "alvh.backtest",
+    "black76": "alvh.pricing",
+    "black76_greeks": "alvh.pricing",
+    "black_scholes": "alvh.pricing",
+    "black_scholes_greeks": "alvh.pricing",
+    "implied_vol": "alvh.pricing",
+    "option_margin": "alvh.margin",
+}
+_MODULES = frozenset({"books", "calendar", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

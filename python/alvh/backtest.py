@@ -88,7 +88,7 @@ def backtest(
 
 
 def _run(books: tuple[Book, ...], history: History, marks: SurfaceMarks | QuoteMarks) -> dict[str, Any]:
-    raw = _core.backtest(history.source, [book.to_json() for book in books], marks.store)
+    raw = _core.backtest(history.source(), [book.to_json() for book in books], marks.store)
     raw["flags"] = history.flag_counts()
     return raw
 

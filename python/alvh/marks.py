@@ -136,7 +136,7 @@ class SurfaceMarks:
     ) -> tuple[Any, Any, Any]:
         day, last, level = np.broadcast_arrays(_days(date), _days(expiry), np.asarray(strike, dtype=np.float64))
         columns = _core.surface_rows(
-            self.history.source,
+            self.history.source(),
             np.ascontiguousarray(day.ravel()),
             np.ascontiguousarray(last.ravel()),
             np.ascontiguousarray(level.ravel()),

@@ -644,6 +644,9 @@ impl MarketSource for HistorySource {
         state.is_open = s.is_open;
         state.flags = s.flags;
         set(&mut state.spot, s.spot);
+        // The day's range is known at its close.
+        set(&mut state.high, if s.is_close { at(&c.spx_high, session) } else { f64::NAN });
+        set(&mut state.low, if s.is_close { at(&c.spx_low, session) } else { f64::NAN });
         set(&mut state.vix, s.vix);
         set(&mut state.vix_quoted, s.vix);
         set(&mut state.vix9d, self.other(&c.vix9d_close, s, LOG_BETA_VIX9D));
