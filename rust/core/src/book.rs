@@ -266,7 +266,13 @@ impl IronCondor {
         }
         if let Some(delta) = self.long_delta {
             let below = self.short_delta.is_none_or(|short| delta < short);
-            check.that(delta > 0.0 && delta < 0.5 && below, "CFG009", "long_delta", delta, "0 < long_delta < short_delta")?;
+            check.that(
+                delta > 0.0 && delta < 0.5 && below,
+                "CFG009",
+                "long_delta",
+                delta,
+                "0 < long_delta < short_delta",
+            )?;
         }
         match self.sizing {
             CondorSizing::Contracts(n) => {
@@ -354,7 +360,13 @@ impl LayeredHedge {
     pub fn validate(&self, path: &str) -> Result<()> {
         let check = Check { source: "LayeredHedge", path: path.to_owned() };
         check.that((1..=16).contains(&self.layers.len()), "CFG030", "layers", self.layers.len(), "1..16 layers")?;
-        check.that(within(self.per_condors, 1e-6, 1e6), "CFG031", "per_condors", self.per_condors, "0 < per_condors")?;
+        check.that(
+            within(self.per_condors, 1e-6, 1e6),
+            "CFG031",
+            "per_condors",
+            self.per_condors,
+            "0 < per_condors",
+        )?;
         check.that(time_of_day(self.trade_seconds), "CFG032", "trade_time", self.trade_seconds, "09:30..16:00")?;
         for (index, layer) in self.layers.iter().enumerate() {
             let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };

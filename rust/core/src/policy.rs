@@ -121,9 +121,12 @@ mod tests {
 
     #[test]
     fn published_risk_scaling() {
-        for (vix, conservative, balanced, aggressive) in
-            [(14.99, true, true, true), (15.0, true, true, false), (20.0, true, true, false), (20.01, false, false, false)]
-        {
+        for (vix, conservative, balanced, aggressive) in [
+            (14.99, true, true, true),
+            (15.0, true, true, false),
+            (20.0, true, true, false),
+            (20.01, false, false, false),
+        ] {
             assert_eq!(gate_open(VixGate::Strict, Tier::Conservative, vix), conservative);
             assert_eq!(gate_open(VixGate::Strict, Tier::Balanced, vix), balanced);
             assert_eq!(gate_open(VixGate::Strict, Tier::Aggressive, vix), aggressive);

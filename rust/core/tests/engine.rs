@@ -165,7 +165,8 @@ fn books() -> Vec<Book> {
     let mut note = hedge();
     note.layers = vec![HedgeLayer { instrument: LayerInstrument::VixNote, ..layer("note", 30, 5, 100.0) }];
     let mut spread = hedge();
-    spread.layers = vec![HedgeLayer { instrument: LayerInstrument::VixCallSpread(0.2), ..layer("spread", 60, 21, 4.0) }];
+    spread.layers =
+        vec![HedgeLayer { instrument: LayerInstrument::VixCallSpread(0.2), ..layer("spread", 60, 21, 4.0) }];
     vec![
         book("unhedged", Some(condor()), None),
         book("static", Some(condor()), Some(hedge())),
@@ -268,7 +269,8 @@ fn a_fully_reserved_condor_never_gets_a_call_by_marking() {
         rule.sizing = CondorSizing::Contracts(1_000);
         let mut account = book("large", Some(rule), None);
         // No fees and nothing paid for exits: only marks move, and they must not matter.
-        account.costs = serde_json::from_str(r#"{"fee_preset":"none","package_fraction":0,"legged_fraction":0}"#).unwrap();
+        account.costs =
+            serde_json::from_str(r#"{"fee_preset":"none","package_fraction":0,"legged_fraction":0}"#).unwrap();
         account.condor.as_mut().unwrap().exit_dte = None;
         account.condor.as_mut().unwrap().stop = None;
         account.condor.as_mut().unwrap().profit_target = None;

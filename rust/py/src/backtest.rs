@@ -50,8 +50,7 @@ fn backtest<'py>(
     books: Vec<String>,
     chain: Option<&PyChain>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let books: Vec<Book> =
-        books.iter().map(|json| book::parse_book(json)).collect::<Result<_>>().into_py_result(py)?;
+    let books: Vec<Book> = books.iter().map(|json| book::parse_book(json)).collect::<Result<_>>().into_py_result(py)?;
     let source = history.inner.clone();
     let chain = chain.map(|chain| chain.inner.clone());
     let names = bucket_names(&books);
@@ -145,7 +144,9 @@ fn terms(instrument: Instrument) -> (&'static str, &'static str, f64, i32) {
         Right::Put => "put",
     };
     match instrument {
-        Instrument::SpxOption { right, strike, expiry, settlement: Settlement::Am } => ("SPX", side(right), strike, expiry),
+        Instrument::SpxOption { right, strike, expiry, settlement: Settlement::Am } => {
+            ("SPX", side(right), strike, expiry)
+        }
         Instrument::SpxOption { right, strike, expiry, settlement: Settlement::Pm } => {
             ("SPXW", side(right), strike, expiry)
         }

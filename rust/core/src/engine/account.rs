@@ -4,10 +4,12 @@ use super::ledger::{Account, Lot, bucket, unit_cents};
 use super::legs::LegTable;
 use super::orders::{self, OrderLeg};
 use super::record::{BookSeries, ClosedCondor, Decision, Incident, Outcome, Record, Trade, incident};
-use crate::book::{Book, CondorSizing, EntrySchedule, HedgeLayer, LayerInstrument, LayerSizing, LayeredHedge, Rounding};
+use crate::book::{
+    Book, CondorSizing, EntrySchedule, HedgeLayer, LayerInstrument, LayerSizing, LayeredHedge, Rounding,
+};
 use crate::calendar;
-use crate::costs::OrderKind;
 use crate::calendar::listing::ListedExpiry;
+use crate::costs::OrderKind;
 use crate::instrument::{DAY_SECONDS, Day, Instrument, Right, Settlement};
 use crate::margin::futures::vx_initial_margin_cents;
 use crate::margin::payoff::{self, PayoffLeg};
@@ -464,7 +466,10 @@ impl BookAccount {
             let quote = step.legs.peek(step.marks, step.state, step.path, instrument);
             order.push(OrderLeg { instrument, contracts: sign, quote });
         }
-        if order.iter().any(|leg| !leg.quote.mid.is_finite() || (leg.contracts < 0 && orders::has_no_bid(&book.costs, &leg.quote))) {
+        if order
+            .iter()
+            .any(|leg| !leg.quote.mid.is_finite() || (leg.contracts < 0 && orders::has_no_bid(&book.costs, &leg.quote)))
+        {
             self.note(step, incident::SKIPPED_NO_STRIKES, known.vix);
             return;
         }
@@ -579,7 +584,8 @@ impl BookAccount {
             } else if !held && (premium_day || matches!(layer.sizing, LayerSizing::Weight(_))) {
                 self.purchase(book, hedge, step, known, index, multiplier);
                 self.rebalance_due |= book.portfolio.is_some();
-            } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing) {
+            } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
+            {
                 let wanted = layer_contracts(self.base_condors(book), hedge, *weight, multiplier);
                 self.resize(book, step, index, wanted, rule);
             }
@@ -768,7 +774,9 @@ impl BookAccount {
         if change == 0 {
             return;
         }
-        self.decide(step, rule::REBALANCE, held as f64, wanted as f64, || format!("{{\"free\":{}}}", free as f64 / 100.0));
+        self.decide(step, rule::REBALANCE, held as f64, wanted as f64, || {
+            format!("{{\"free\":{}}}", free as f64 / 100.0)
+        });
         let order = [OrderLeg { instrument, contracts: change, quote }];
         let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
         let mut lot = match self.index.take() {
@@ -933,7 +941,8 @@ fn layer_contracts(condors: f64, hedge: &LayeredHedge, weight: f64, multiplier: 
 
 /// Requirement of one condor in cents: its worst payoff over all kinks and tails.
 fn requirement_cents(strikes: &CondorStrikes) -> i64 {
-    let leg = |right, strike: f64, contracts| PayoffLeg { right, strike: (strike * 10_000.0).round() as i64, contracts };
+    let leg =
+        |right, strike: f64, contracts| PayoffLeg { right, strike: (strike * 10_000.0).round() as i64, contracts };
     let legs = [
         leg(Right::Put, strikes.short_put, -1),
         leg(Right::Put, strikes.long_put, 1),
@@ -954,7 +963,9 @@ fn settlement_of<M: Marks>(step: &Step<'_, M>, instrument: Instrument) -> Option
     let spot = SettlementValue { value: state.spot[step.path], source: SettlementSource::Close };
     let settled = match instrument {
         Instrument::SpxOption { settlement: Settlement::Am, .. } => step.spx_settlement,
-        Instrument::SpxOption { settlement: Settlement::Pm, .. } if state.day == expiry && !state.is_close => return None,
+        Instrument::SpxOption { settlement: Settlement::Pm, .. } if state.day == expiry && !state.is_close => {
+            return None;
+        }
         Instrument::SpxOption { settlement: Settlement::Pm, .. } => spot,
         _ => step.vix_settlement,
     };

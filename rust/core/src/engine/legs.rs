@@ -74,13 +74,7 @@ impl LegTable {
     }
 
     /// The mark of a leg on the current step without holding it.
-    pub fn peek<M: Marks>(
-        &mut self,
-        marks: &mut M,
-        state: &MarketState,
-        path: usize,
-        instrument: Instrument,
-    ) -> Quote {
+    pub fn peek<M: Marks>(&mut self, marks: &mut M, state: &MarketState, path: usize, instrument: Instrument) -> Quote {
         self.scratch.path.clear();
         self.scratch.instrument.clear();
         self.scratch.path.push(path as u32);

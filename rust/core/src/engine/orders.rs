@@ -57,7 +57,11 @@ pub fn fill(costs: &CostConfig, day: Day, legs: &[OrderLeg], kind: OrderKind) ->
         let tick = finest.unwrap_or(PACKAGE_TICK).min(PACKAGE_TICK);
         if let Ok(filled) = package_fill(&parts, fraction, tick) {
             let prices = filled.legs.iter();
-            return legs.iter().zip(prices).map(|(leg, &hundredths)| leg_fill(costs, day, leg, hundredths, true)).collect();
+            return legs
+                .iter()
+                .zip(prices)
+                .map(|(leg, &hundredths)| leg_fill(costs, day, leg, hundredths, true))
+                .collect();
         }
     }
     legs.iter()
@@ -109,7 +113,8 @@ mod tests {
 
     #[test]
     fn unequal_sizes_trade_leg_by_leg() {
-        let fills = fill(&CostConfig::default(), 16_000, &[leg(1_000.0, -3, 5.0), leg(950.0, 7, 2.0)], OrderKind::Package);
+        let fills =
+            fill(&CostConfig::default(), 16_000, &[leg(1_000.0, -3, 5.0), leg(950.0, 7, 2.0)], OrderKind::Package);
         assert_eq!(fills[0].price_cents, 49_000);
         assert_eq!(fills[1].price_cents, 20_500);
     }

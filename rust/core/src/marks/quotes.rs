@@ -33,6 +33,21 @@ pub struct QuoteCounts {
     pub asynchronous: u64,
 }
 
+impl QuoteCounts {
+    /// Every count with its name.
+    pub fn entries(&self) -> [(&'static str, u64); 7] {
+        [
+            ("answered", self.answered),
+            ("no_quote", self.no_quote),
+            ("uncovered", self.uncovered),
+            ("off_close", self.off_close),
+            ("crossed", self.crossed),
+            ("zero_bid", self.zero_bid),
+            ("asynchronous", self.asynchronous),
+        ]
+    }
+}
+
 /// What one product lists on a session.
 #[derive(Debug, Clone, Default)]
 struct Listing {

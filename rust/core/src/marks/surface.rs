@@ -58,7 +58,14 @@ impl SurfaceMarks {
                 let future = surface.future(expiry);
                 let total_sd = surface.implied_vol(strike, expiry) * years.sqrt();
                 let flags = future.flags | surface.option_flags(expiry);
-                Some(Terms { right, forward: future.price, strike, total_sd, discount: math::exp(-rate * years), flags })
+                Some(Terms {
+                    right,
+                    forward: future.price,
+                    strike,
+                    total_sd,
+                    discount: math::exp(-rate * years),
+                    flags,
+                })
             }
             _ => None,
         }
@@ -155,15 +162,18 @@ impl Marks for SurfaceMarks {
     }
 
     fn delta(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-        self.terms(state, path, instrument).map_or(f64::NAN, |terms| {
-            black::forward_delta(terms.right, terms.forward, terms.strike, terms.total_sd)
-        })
+        self.terms(state, path, instrument)
+            .map_or(f64::NAN, |terms| black::forward_delta(terms.right, terms.forward, terms.strike, terms.total_sd))
     }
 
     fn forward(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
         match instrument {
-            Instrument::SpxOption { expiry, settlement, .. } => self.spx[path].forward(years_to(state, expiry, settlement)),
-            Instrument::VixOption { expiry, .. } | Instrument::VixFuture { expiry } => self.vix[path].future(expiry).price,
+            Instrument::SpxOption { expiry, settlement, .. } => {
+                self.spx[path].forward(years_to(state, expiry, settlement))
+            }
+            Instrument::VixOption { expiry, .. } | Instrument::VixFuture { expiry } => {
+                self.vix[path].future(expiry).price
+            }
             Instrument::VixNote => self.note[path].level(),
             Instrument::SpxIndex => state.spot[path],
         }
@@ -187,7 +197,6 @@ pub fn implied_vol(marks: &SurfaceMarks, state: &MarketState, path: usize, instr
     };
     marks.terms(state, path, instrument).map_or(f64::NAN, |terms| terms.total_sd / years.sqrt())
 }
-
 
 /// A mark of a session that rows can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,7 +285,13 @@ pub fn look_up<S: MarketSource>(source: &S, query: &SurfaceQuery<'_>) -> Result<
     Ok(rows)
 }
 
-fn fill_row(marks: &mut SurfaceMarks, state: &MarketState, query: &SurfaceQuery<'_>, row: usize, rows: &mut SurfaceRows) {
+fn fill_row(
+    marks: &mut SurfaceMarks,
+    state: &MarketState,
+    query: &SurfaceQuery<'_>,
+    row: usize,
+    rows: &mut SurfaceRows,
+) {
     let (right, strike, expiry) = (query.right, query.strike[row], query.expiry[row]);
     let instrument = match query.product {
         OptionProduct::Vix => Instrument::VixOption { right, strike, expiry },

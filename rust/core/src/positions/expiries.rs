@@ -15,7 +15,12 @@ pub fn nearest(candidates: impl Iterator<Item = ListedExpiry>, today: Day, targe
 }
 
 /// Expiry of a new condor.
-pub fn for_condor<M: Marks>(marks: &M, state: &MarketState, dte: i32, which: Expiries) -> Option<(OptionProduct, ListedExpiry)> {
+pub fn for_condor<M: Marks>(
+    marks: &M,
+    state: &MarketState,
+    dte: i32,
+    which: Expiries,
+) -> Option<(OptionProduct, ListedExpiry)> {
     let today = state.day;
     let of = |product: OptionProduct| -> Option<(OptionProduct, ListedExpiry)> {
         // The expiry of today itself may be traded only where it settles on the close.
@@ -45,9 +50,9 @@ pub fn for_condor<M: Marks>(marks: &M, state: &MarketState, dte: i32, which: Exp
 
 /// Expiry of a layer, and whether it had to take a substitute.
 ///
-/// Among the listed expiries beyond the roll date and later than the one sold, the nearest to the target. When a
-/// purchase finds none beyond the roll date it takes the longest listed one (a substitute); when a roll finds none,
-/// the layer holds what it has.
+/// Among the listed expiries beyond the roll date and later than the one sold, the nearest to the target. Where none
+/// is listed beyond the roll date, the longest listed one is the substitute; a roll takes it only if it is later than
+/// what is held, so that the layer holds the longest and rolls when a longer one lists. `None`: nothing to do.
 pub fn for_layer<M: Marks>(
     marks: &M,
     state: &MarketState,
@@ -63,11 +68,11 @@ pub fn for_layer<M: Marks>(
     let usable = |expiry: &ListedExpiry| expiry.day > today && (weekly || !expiry.weekly);
     let beyond = listed.iter().copied().filter(usable).filter(|expiry| expiry.day - today > roll_dte);
     let later = beyond.filter(|expiry| sold.is_none_or(|day| expiry.day > day));
-    match (nearest(later, today, dte), sold) {
-        (Some(expiry), _) => Some((expiry, false)),
-        (None, Some(_)) => None,
-        (None, None) => listed.iter().copied().filter(usable).max_by_key(|expiry| expiry.day).map(|expiry| (expiry, true)),
+    if let Some(expiry) = nearest(later, today, dte) {
+        return Some((expiry, false));
     }
+    let longest = listed.iter().copied().filter(usable).max_by_key(|expiry| expiry.day)?;
+    sold.is_none_or(|day| longest.day > day).then_some((longest, true))
 }
 
 #[cfg(test)]

@@ -31,12 +31,7 @@ impl Series<'_> {
     pub fn option(&self, right: Right, strike: f64) -> Instrument {
         match self.product {
             OptionProduct::Vix => Instrument::VixOption { right, strike, expiry: self.expiry.day },
-            _ => Instrument::SpxOption {
-                right,
-                strike,
-                expiry: self.expiry.day,
-                settlement: self.expiry.settlement,
-            },
+            _ => Instrument::SpxOption { right, strike, expiry: self.expiry.day, settlement: self.expiry.settlement },
         }
     }
 
@@ -134,7 +129,12 @@ pub fn expected_daily_range(vix9d: f64, realised_vol_points: f64) -> f64 {
 /// Strikes of a new condor on one series; `None` where the grid has no condor of that description.
 ///
 /// `daily_range` is the expected daily range in per cent of spot (NaN: unknown).
-pub fn condor<M: Marks>(marks: &mut M, series: &Series<'_>, rule: &IronCondor, daily_range: f64) -> Option<CondorStrikes> {
+pub fn condor<M: Marks>(
+    marks: &mut M,
+    series: &Series<'_>,
+    rule: &IronCondor,
+    daily_range: f64,
+) -> Option<CondorStrikes> {
     let spot = series.state.spot[series.path];
     if let Some(delta) = rule.short_delta {
         let short_put = series.by_delta(marks, Right::Put, delta);
@@ -160,10 +160,8 @@ pub fn condor<M: Marks>(marks: &mut M, series: &Series<'_>, rule: &IronCondor, d
         let short_call = series.snap(marks, Right::Call, spot + start - step, Snap::Nearest);
         if let Some(strikes) = wings(marks, series, rule, short_put, short_call) {
             let legs = strikes.legs(series);
-            let batch = LegBatch {
-                path: vec![series.path as u32; 4],
-                instrument: legs.iter().map(|leg| leg.0).collect(),
-            };
+            let batch =
+                LegBatch { path: vec![series.path as u32; 4], instrument: legs.iter().map(|leg| leg.0).collect() };
             marks.quote(series.state, &batch, &mut quotes);
             let credit: f64 = -legs.iter().zip(&quotes).map(|(leg, quote)| leg.1 as f64 * quote.mid).sum::<f64>();
             if credit >= target {
@@ -190,7 +188,8 @@ fn wings<M: Marks>(
             let put = series.snap(marks, Right::Put, short_put - width, Snap::Nearest);
             let call = series.snap(marks, Right::Call, short_call + width, Snap::Nearest);
             let put = if put < short_put { put } else { series.snap(marks, Right::Put, short_put - 1e-6, Snap::Down) };
-            let call = if call > short_call { call } else { series.snap(marks, Right::Call, short_call + 1e-6, Snap::Up) };
+            let call =
+                if call > short_call { call } else { series.snap(marks, Right::Call, short_call + 1e-6, Snap::Up) };
             (put, call)
         }
     };
