@@ -78,7 +78,8 @@ def test_quantlib_agrees():
         side = ql.Option.Call if right[i] == "call" else ql.Option.Put
         df = np.exp(-rate[i] * years[i])
         want = ql.blackFormula(side, strike[i], forward[i], vol[i] * np.sqrt(years[i]), df)
-        assert got == pytest.approx(want, rel=1e-9, abs=1e-11)
+        # QuantLib's own wings are good to about 1e-14 of the forward; the 50-digit twin is the tight bound.
+        assert got == pytest.approx(want, rel=1e-9, abs=1e-13 * forward[i])
         greeks = alvh.black76_greeks(forward[i], strike[i], years[i], vol[i], rate[i], right[i])
         calculator = ql.BlackCalculator(
             ql.PlainVanillaPayoff(side, strike[i]), forward[i], vol[i] * np.sqrt(years[i]), df

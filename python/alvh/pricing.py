@@ -1,8 +1,9 @@
 """Black-76 and Black-Scholes prices, greeks and implied volatility over arrays.
 
 Every function broadcasts its arguments like NumPy. Scalars give floats; otherwise the result is a new
-read-only array. Prices are per unit, volatility is annualised decimal, rates are continuous decimal, time is in
-years ACT/365F. The right is ``"call"`` / ``"c"`` or ``"put"`` / ``"p"``, in any case, or an array of those.
+read-only array. Prices are per unit, volatility is annualised decimal, rates are continuous decimal, time is
+in years ACT/365F. The right is ``"call"`` / ``"c"`` or ``"put"`` / ``"p"``, in any case, or an array
+of those.
 
 The formulas are Black (1976), doi:10.1016/0304-405X(76)90024-6, and Black & Scholes (1973),
 doi:10.1086/260062, with the dividend yield of Merton (1973), doi:10.2307/3003143.

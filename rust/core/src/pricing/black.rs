@@ -70,7 +70,7 @@ pub fn black(right: Right, forward: f64, strike: f64, total_sd: f64) -> f64 {
 /// sigma sqrt(T), NaN when either is negative or NaN.
 #[inline]
 fn total_sd(vol: f64, years: f64) -> f64 {
-    if vol >= 0.0 && years >= 0.0 && years < f64::INFINITY { vol * years.sqrt() } else { f64::NAN }
+    if vol >= 0.0 && (0.0..f64::INFINITY).contains(&years) { vol * years.sqrt() } else { f64::NAN }
 }
 
 #[inline]
