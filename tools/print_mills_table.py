@@ -36,7 +36,11 @@ def main() -> None:
     print("#[rustfmt::skip]")
     print(f"pub(super) static TABLE: [[f64; COEFFICIENTS]; {nodes}] = [")
     for j in range(nodes):
-        print("    [" + ", ".join(repr(c) if c % 1 else f"{c:.1f}" for c in taylor(mpmath.mpf(j) / STEPS_PER_UNIT)) + "],")
+        print(
+            "    ["
+            + ", ".join(repr(c) if c % 1 else f"{c:.1f}" for c in taylor(mpmath.mpf(j) / STEPS_PER_UNIT))
+            + "],"
+        )
     print("];")
 
 
