@@ -1,16 +1,14 @@
 """Types of the compiled core."""
 
+from typing import Any, final
+
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 
 __version__: str
 
 # Option chains (rust/py/src/chain.rs).
-from typing import Any, final
-
-import numpy as np
-from numpy.typing import NDArray
-
 @final
 class ChainBuilder:
     def __new__(cls, policy: str, codes: bytes, start: int, end: int, seconds: int) -> ChainBuilder: ...

@@ -849,8 +849,8 @@ class Chain:
         Returns
         -------
         float
-            Annualised decimal (ACT/365F, from the time of the quotes to the settlement instant); NaN without a
-            usable quote, a forward or time value.
+            Annualised decimal (ACT/365F, from the time of the quotes to the settlement instant); NaN without
+            a usable quote, a forward or time value.
 
         Raises
         ------
