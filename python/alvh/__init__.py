@@ -10,8 +10,16 @@ from alvh._core import __version__
 from alvh.errors import AlvhError, ConfigError, DataError
 
 # Public name -> module that defines it; loaded on first use so that `import alvh` stays light.
-_LAZY: dict[str, str] = {"Chain": "alvh.chain", "ChainFormat": "alvh.chain"}
-_MODULES = frozenset({"calendar"})
+_LAZY: dict[str, str] = {
+    "Chain": "alvh.chain",
+    "ChainFormat": "alvh.chain",
+    "black76": "alvh.pricing",
+    "black76_greeks": "alvh.pricing",
+    "black_scholes": "alvh.pricing",
+    "black_scholes_greeks": "alvh.pricing",
+    "implied_vol": "alvh.pricing",
+}
+_MODULES = frozenset({"calendar", "pricing"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

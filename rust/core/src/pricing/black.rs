@@ -10,7 +10,7 @@
 
 use super::mills::{density, mills_difference, mills_ratio, normal_quantile};
 use crate::instrument::Right;
-use crate::math::{exp, ln, ln_1p};
+use crate::math::{exp, exp_m1, ln, ln_1p};
 
 /// Half the total standard deviation below which the difference of Mills' ratios is expanded.
 const NEAR: f64 = 1.0 / 16.0;
@@ -47,14 +47,6 @@ pub(super) fn unit_complement(u: f64, v: f64) -> f64 {
     if u <= -FAR { 0.0 } else { density(u) * (mills_ratio(-u) + mills_ratio(v)) }
 }
 
-/// Price from the two discounted legs and the logarithm of their ratio.
-#[inline]
-fn price(right: Right, asset: f64, cash: f64, log_moneyness: f64, total_sd: f64) -> f64 {
-    let smaller = if log_moneyness < 0.0 { asset } else { cash };
-    let time_value = smaller * unit_time_value(log_moneyness.abs(), total_sd);
-    right.payoff(asset, cash) + time_value
-}
-
 #[inline]
 fn valid(a: f64, b: f64, total_sd: f64) -> bool {
     a >= 0.0 && b >= 0.0 && total_sd >= 0.0 && a < f64::INFINITY && b < f64::INFINITY
@@ -71,13 +63,14 @@ pub fn black(right: Right, forward: f64, strike: f64, total_sd: f64) -> f64 {
     if forward <= 0.0 || strike <= 0.0 {
         return right.payoff(forward, strike);
     }
-    price(right, forward, strike, log_ratio(forward, strike), total_sd)
+    let time_value = forward.min(strike) * unit_time_value(log_ratio(forward, strike).abs(), total_sd);
+    right.payoff(forward, strike) + time_value
 }
 
 /// sigma sqrt(T), NaN when either is negative or NaN.
 #[inline]
 fn total_sd(vol: f64, years: f64) -> f64 {
-    if vol >= 0.0 && years >= 0.0 && years < f64::INFINITY { vol * years.sqrt() } else { f64::NAN }
+    if vol >= 0.0 && (0.0..f64::INFINITY).contains(&years) { vol * years.sqrt() } else { f64::NAN }
 }
 
 #[inline]
@@ -117,7 +110,14 @@ pub fn black_scholes(
     }
     // From the inputs rather than from the rounded legs: for small s the ratio needs all its digits.
     let log_moneyness = log_ratio(spot, strike) + (rate - dividend_yield) * years;
-    price(right, asset, cash, log_moneyness, sd)
+    let time_value = asset.min(cash) * unit_time_value(log_moneyness.abs(), sd);
+    time_value
+        + if log_moneyness.abs() < 0.25 {
+            // Close to the money the rounded legs would drown a small price in their difference.
+            (right.sign() * cash * exp_m1(log_moneyness)).max(0.0)
+        } else {
+            right.payoff(asset, cash)
+        }
 }
 
 /// Sensitivities of a price. Time derivatives are per year of calendar time that passes (so -d/dT).

@@ -134,7 +134,7 @@ fn refine(right: Right, price: f64, forward: f64, strike: f64, years: f64, rate:
     const REACH: u64 = 6;
     let miss = |candidate: f64| (black76(right, forward, strike, years, candidate, rate) - price).abs();
     let (mut best, mut smallest) = (vol, miss(vol));
-    if smallest <= 4.0 * f64::EPSILON * price {
+    if smallest <= 64.0 * f64::EPSILON * price {
         return best;
     }
     for step in 1..=REACH {
