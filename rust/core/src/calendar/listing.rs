@@ -528,6 +528,7 @@ pub fn step_strike(product: OptionProduct, on: Day, expiry: Day, spot: f64, stri
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "strikes are exact")]
 mod tests {
     use super::*;
 
