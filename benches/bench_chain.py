@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import polars as pl
-
 from alvh.chain import Chain
 
 STRIKES, EXPIRIES = 200, 25

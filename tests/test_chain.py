@@ -536,6 +536,54 @@ def test_real_vix_forwards_are_near_the_futures(shared_data):
     np.testing.assert_allclose(forwards, futures, atol=0.15)
 
 
+def test_early_closes_move_default_quote_times():
+    frame = pd.concat([rows(GOOD, date=date) for date in ("2015-11-25", "2015-11-27")])
+    chain = Chain.from_frame(frame)
+    assert (chain.to_frame("2015-11-25")["quote_time"] == 57_600).all()
+    assert (chain.to_frame("2015-11-27")["quote_time"] == 46_800).all()
+
+
+@pytest.mark.parametrize("product", ["SPX", "SPXW"])
+def test_implied_vol_inverts_black(product):
+    from scipy.stats import norm
+
+    forward, vol, rate, expiry = 2010.0, 0.2, 0.03, "2016-07-15"
+    seconds = {"SPX": 34_200, "SPXW": 57_600}[product]
+    years = (44 * 86_400 + seconds - 57_600) / (365 * 86_400)
+    strikes = np.arange(1800.0, 2200.0, 10.0)
+    d1 = np.log(forward / strikes) / (vol * np.sqrt(years)) + 0.5 * vol * np.sqrt(years)
+    call = np.exp(-rate * years) * (forward * norm.cdf(d1) - strikes * norm.cdf(d1 - vol * np.sqrt(years)))
+    put = call - np.exp(-rate * years) * (forward - strikes)
+    lines = [
+        (product, expiry, strike, right, mid - 0.25, mid + 0.25)
+        for right, mids in (("C", call), ("P", put))
+        for strike, mid in zip(strikes, mids, strict=True)
+    ]
+    chain = Chain.from_frame(rows(*lines))
+    for strike in (1850.0, 2010.0, 2150.0):
+        for right in ("C", "put"):
+            got = chain.implied_vol(DAY, expiry, strike, right, rate=rate)
+            assert got == pytest.approx(vol, abs=2e-5)
+            assert chain.implied_vol(DAY, expiry, strike, right) == pytest.approx(vol, abs=1e-3)
+    assert np.isnan(chain.implied_vol(DAY, expiry, 1805.0, "C"))
+    with pytest.raises(ConfigError, match="CHN012"):
+        chain.implied_vol(DAY, expiry, 2010.0, "straddle")
+
+
+@pytest.mark.needs_shared_data
+def test_implied_vols_agree_with_those_of_the_vendor(shared_data):
+    path = shared_data / "options" / "spx_2013-04-19.csv"
+    chain = Chain.read(path, "wide", quote_date="2013-04-19", expiry="2013-06-21")
+    raw = pd.read_csv(path)
+    near = raw[(raw["strike"] >= 1400) & (raw["strike"] <= 1545)]
+    ours = [chain.implied_vol("2013-04-19", "2013-06-21", k, "P", rate=0.001) for k in near["strike"]]
+    # The vendor does not say its forward: a point of volatility near the money is 2 points of forward.
+    np.testing.assert_allclose(ours, near["impvol.p"] / 100, atol=0.015)
+    calls = [chain.implied_vol("2013-04-19", "2013-06-21", k, "C", rate=0.001) for k in near["strike"]]
+    # Call and put of one strike agree at the forward of parity, to a fraction of their spread.
+    np.testing.assert_allclose(calls[-10:], ours[-10:], atol=0.004)
+
+
 @pytest.mark.needs_shared_data
 def test_real_spx_expiry_in_a_wide_layout(shared_data):
     path = shared_data / "options" / "spx_2013-04-19.csv"

@@ -849,8 +849,8 @@ class Chain:
         Returns
         -------
         float
-            Annualised decimal (ACT/365F, from the time of the quotes to the settlement instant); NaN without a
-            usable quote, a forward or time value.
+            Annualised decimal (ACT/365F, from the time of the quotes to the settlement instant); NaN without
+            a usable quote, a forward or time value.
 
         Raises
         ------
@@ -858,7 +858,9 @@ class Chain:
             As in :meth:`forward`.
         """
         day, expires, code = self._contract(date, expiry, product)
-        return self._store.implied_vol(code, day, expires, _right_code(str(right)), float(strike), _rate(rate))
+        return self._store.implied_vol(
+            code, day, expires, _right_code(str(right)), float(strike), _rate(rate)
+        )
 
     def _contract(self, date: Any, expiry: Any, product: str | None) -> tuple[int, int, int]:
         day, expires = _parse_day(date, "Chain", "date"), _parse_day(expiry, "Chain", "expiry")
