@@ -18,4 +18,6 @@ def spx_surface_vol(
     row: npt.NDArray[np.uint32],
     strike: npt.NDArray[np.float64],
     years: npt.NDArray[np.float64],
+    variance_years: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]: ...
+def spx_variance_years(years: float, session_seconds: float, openings: float) -> float: ...
