@@ -21,13 +21,16 @@ NO_VIX9D, NO_VIX3M, NO_VIX6M, NO_SKEW, CALENDAR_CLAMPED, LEVEL_CLAMPED, NO_CARRY
 TENORS = np.array([1 / 24, 0.5, 1, 5, 9, 14, 30, 45, 93, 120, 184, 300, 365, 600, 730]) / 365
 
 
-def query(levels, strike, years):
+def query(levels, strike, years, variance_years=None):
     """Volatilities of one moment's surface on a grid of strikes and tenors, and its flags."""
-    strike, years = np.broadcast_arrays(np.asarray(strike, float), np.asarray(years, float))
+    clock = years if variance_years is None else variance_years
+    strike, years, clock = np.broadcast_arrays(np.asarray(strike, float), years, clock)
     given_levels = {"spot": 1000.0, "rate": 0.0, "dividend_yield": 0.0} | levels
     columns = [np.array([given_levels.get(name, NAN)], float) for name in COLUMNS]
     vol, flags = _core.spx_surface_vol(
-        *columns, np.zeros(strike.size, np.uint32), strike.ravel().copy(), years.ravel().copy()
+        *columns,
+        np.zeros(strike.size, np.uint32),
+        *(np.array(a.ravel(), float) for a in (strike, years, clock)),
     )
     return vol.reshape(strike.shape), int(flags[0])
 
@@ -171,6 +174,21 @@ def test_inverted_term_structure_keeps_the_vix():
     assert vol[TENORS == 30 / 365] == pytest.approx(float(plain), rel=1e-12)
 
 
+def test_variance_clock():
+    # Five sessions a calendar week and 252 a year make weeks and years count almost alike.
+    day = 23_400.0
+    assert _core.spx_variance_years(1.0, 252 * day, 252) == pytest.approx(1.0, rel=1e-12)
+    assert _core.spx_variance_years(7 / 365, 5 * day, 5) == pytest.approx(7 / 365, rel=0.03)
+    # Friday's close to Monday's counts less than calendar time, Monday's close to Tuesday's more.
+    weekend, weekday = _core.spx_variance_years(3 / 365, day, 1), _core.spx_variance_years(1 / 365, day, 1)
+    assert weekend / (3 / 365) == pytest.approx(0.638, abs=0.001)
+    assert weekday / (1 / 365) == pytest.approx(1.314, abs=0.001)
+    # Total variance follows the clock, volatility stays annualised by calendar time.
+    plain, _ = query({"vix": 20.0}, 990.0, weekend)
+    clocked, _ = query({"vix": 20.0}, 990.0, 3 / 365, weekend)
+    assert float(clocked) ** 2 * 3 / 365 == pytest.approx(float(plain) ** 2 * weekend, rel=1e-12)
+
+
 def test_absent_inputs_are_flagged():
     assert query({"vix": 20.0}, 1000.0, 0.1)[1] == NO_VIX9D | NO_VIX3M | NO_VIX6M | NO_SKEW
     assert query({"vix": 20.0, "rate": NAN}, 1000.0, 0.1)[1] & NO_CARRY
@@ -186,12 +204,12 @@ def test_rows_are_independent_and_outputs_read_only():
     columns = [np.full(n, 1000.0), np.zeros(n), np.zeros(n), rng.uniform(9, 60, n), *[np.full(n, NAN)] * 4]
     row = rng.integers(0, n, 400).astype(np.uint32)
     strike, years = rng.uniform(800, 1200, 400), rng.uniform(0.001, 2, 400)
-    vol, flags = _core.spx_surface_vol(*columns, row, strike, years)
+    vol, flags = _core.spx_surface_vol(*columns, row, strike, years, years)
     assert not vol.flags.writeable
     assert not flags.flags.writeable
     cut = [column[:20] for column in columns]
     first = row < 20
-    again, _ = _core.spx_surface_vol(*cut, row[first], strike[first], years[first])
+    again, _ = _core.spx_surface_vol(*cut, row[first], strike[first], years[first], years[first])
     np.testing.assert_array_equal(again, vol[first])
 
 
@@ -199,9 +217,9 @@ def test_malformed_input_is_named():
     one, two = np.ones(1), np.ones(2)
     row = np.zeros(1, np.uint32)
     with pytest.raises(DataError, match=r"COL901 spx_surface_vol vix: got 2 values, expected 1 values"):
-        _core.spx_surface_vol(one, one, one, two, one, one, one, one, row, one, one)
+        _core.spx_surface_vol(one, one, one, two, one, one, one, one, row, one, one, one)
     with pytest.raises(DataError, match=r"COL902 spx_surface_vol:0 row: got 1, expected < 1"):
-        _core.spx_surface_vol(one, one, one, one, one, one, one, one, row + np.uint32(1), one, one)
+        _core.spx_surface_vol(one, one, one, one, one, one, one, one, row + np.uint32(1), one, one, one)
 
 
 @pytest.mark.needs_shared_data

@@ -335,7 +335,28 @@ def strip_skew(vol, eta, shape, years=MONTH, cut=3e-5):
     return 100 - 10 * (p3 - 3 * p1 * p2 + 2 * p1**3) / (p2 - p1**2) ** 1.5
 
 
+def print_clock(data: Path) -> None:
+    """Shares of a year's variance by calendar time, time in session and openings, from SPY 1998-2017."""
+    spy = pd.read_csv(data / "daily" / "spy_daily.csv")
+    gap = pd.to_datetime(spy["time"]).diff().dt.days
+    day, night = np.log(spy["close"] / spy["open"]), np.log(spy["open"] / spy["close"].shift())
+
+    def variance(x):
+        return float((x.clip(x.quantile(0.001), x.quantile(0.999)) ** 2).mean())
+
+    per_day = (variance(night[gap == 3]) - variance(night[gap == 1])) / 2
+    parts = np.array(
+        [
+            365 * per_day,
+            252 * (variance(day) - per_day * 6.5 / 24),
+            252 * (variance(night[gap == 1]) - per_day * 17.5 / 24),
+        ]
+    )
+    print("variance clock (calendar, session, openings):", np.round(parts / parts.sum(), 2))
+
+
 def main(data: Path) -> None:
+    print_clock(data)
     vix = read_index(data, "vix")
     print("term structure: ln(index/VIX) = a + b ln(VIX/20), 2009-2017")
     for name in ("vix9d", "vix3m"):
@@ -373,9 +394,7 @@ def main(data: Path) -> None:
     scale = float(
         np.mean([np.log(eta[d] / consistent(index[d]["vix"], index[d]["skew"])) for d in ("2013-04-19",)])
     )
-    print(
-        f"steepness consistent with average SKEW, times {np.exp(scale):.2f} (chain of 2013 over its own); rule:"
-    )
+    print(f"steepness consistent with average SKEW, times {np.exp(scale):.2f} (chain of 2013); rule:")
     for v in (10, 12, 15, 20, 30, 45, 60):
         e = consistent(v, level + slope * (10 / v) ** 2) * np.exp(scale)
         print(f"  VIX {v}: {e:.2f} {steepness(v, np.nan):.2f}")

@@ -89,6 +89,7 @@ def spx_surface_vol(
     row: npt.NDArray[np.uint32],
     strike: npt.NDArray[np.float64],
     years: npt.NDArray[np.float64],
+    variance_years: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]: ...
 import numpy.typing as npt
 
@@ -240,3 +241,4 @@ def implied_vol_codes(
     rate: NDArray[np.float64],
     sign: NDArray[np.int8],
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]: ...
+def spx_variance_years(years: float, session_seconds: float, openings: float) -> float: ...

@@ -1,6 +1,6 @@
 //! Conversion for the surface functions of the core.
 
-use alvh_core::surface::spx::{SpxInputs, SpxSurface};
+use alvh_core::surface::spx::{SpxInputs, SpxSurface, variance_years};
 use alvh_core::{Error, Fault};
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -9,7 +9,8 @@ use crate::errors::to_py;
 
 /// Adds the surface functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(spx_surface_vol, module)?)
+    module.add_function(wrap_pyfunction!(spx_surface_vol, module)?)?;
+    module.add_function(wrap_pyfunction!(spx_variance_years, module)?)
 }
 
 type Column<'py> = PyReadonlyArray1<'py, f64>;
@@ -30,6 +31,7 @@ fn spx_surface_vol<'py>(
     row: PyReadonlyArray1<'py, u32>,
     strike: Column<'py>,
     years: Column<'py>,
+    variance_years: Column<'py>,
 ) -> PyResult<VolsAndFlags<'py>> {
     let spot = spot.as_slice()?;
     let n = spot.len();
@@ -43,6 +45,7 @@ fn spx_surface_vol<'py>(
     let row = row.as_slice()?;
     let strike = same(py, "strike", strike.as_slice()?, row.len())?;
     let years = same(py, "years", years.as_slice()?, row.len())?;
+    let variance_years = same(py, "variance_years", variance_years.as_slice()?, row.len())?;
     if let Some(position) = row.iter().position(|&row| row as usize >= n) {
         let fault = Fault::new("COL902", "spx_surface_vol", "row", row[position].to_string(), format!("< {n}"));
         return Err(to_py(py, &Error::data(fault.at(position.to_string()))));
@@ -65,8 +68,10 @@ fn spx_surface_vol<'py>(
             .collect();
         let vols: Vec<f64> = row
             .iter()
-            .zip(strike.iter().zip(years))
-            .map(|(&row, (&strike, &years))| surfaces[row as usize].implied_vol(strike, years))
+            .zip(strike.iter().zip(years.iter().zip(variance_years)))
+            .map(|(&row, (&strike, (&years, &clock)))| {
+                surfaces[row as usize].implied_vol_by_clock(strike, years, clock)
+            })
             .collect();
         (vols, surfaces.iter().map(SpxSurface::flags).collect::<Vec<u32>>())
     });
@@ -74,6 +79,12 @@ fn spx_surface_vol<'py>(
     vols.try_readwrite()?.make_nonwriteable();
     flags.try_readwrite()?.make_nonwriteable();
     Ok((vols, flags))
+}
+
+/// Years of variance until expiry.
+#[pyfunction]
+fn spx_variance_years(years: f64, session_seconds: f64, openings: f64) -> f64 {
+    variance_years(years, session_seconds, openings)
 }
 
 /// The column, if it has the length of the columns beside it.

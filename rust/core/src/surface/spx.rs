@@ -19,7 +19,7 @@ use crate::math::{exp, ln};
 
 /// Facts about a fit that must reach the result.
 pub mod flag {
-    /// VIX9D absent: its average relation to VIX and VIX3M stands in.
+    /// VIX9D absent: its average relation to VIX stands in.
     pub const NO_VIX9D: u32 = 1 << 0;
     /// VIX3M absent: its average relation to VIX stands in.
     pub const NO_VIX3M: u32 = 1 << 1;
@@ -46,8 +46,8 @@ const S: f64 = 1.02;
 const SKEW_GROWTH: f64 = 0.05;
 /// Steepest smile for which the shape has no butterfly arbitrage.
 pub const ETA_CAP: f64 = 1.4;
+/// Flattest smile at 30 days.
 const ETA_30_MIN: f64 = 0.55;
-const ETA_30_MAX: f64 = 1.40;
 /// 30-day steepness by level, `ETA_STRESS + ETA_CALM (10/VIX)^1.5`: the one whose own strip has the average SKEW of
 /// that VIX, scaled to the chains.
 const ETA_STRESS: f64 = 0.62;
@@ -68,6 +68,12 @@ const LONG_RUN_VARIANCE: f64 = 0.055;
 const REVERSION: f64 = 1.22;
 /// Forward variance is at least this part of the average variance before it.
 const FORWARD_FLOOR: f64 = 0.05;
+
+/// Shares of a year's variance by what it accrues with: calendar time, time in session, session openings.
+const CLOCK: [f64; 3] = [0.30, 0.52, 0.18];
+/// Sessions in a year and seconds in a session.
+const SESSIONS: f64 = 252.0;
+const SESSION_SECONDS: f64 = 23_400.0;
 
 const NODES: usize = 6;
 const YEARS: [f64; NODES] = [9.0 / 365.0, 30.0 / 365.0, 93.0 / 365.0, 184.0 / 365.0, 1.0, 2.0];
@@ -198,11 +204,20 @@ impl SpxSurface {
         theta * shape(log_moneyness * eta / (theta * (1.0 + theta)).sqrt())
     }
 
-    /// Implied volatility of a strike; tenors below three seconds count as three seconds.
+    /// Implied volatility of a strike, variance accruing with calendar time.
     #[inline]
     pub fn implied_vol(&self, strike: f64, years: f64) -> f64 {
-        let years = years.max(1e-7);
-        (self.total_variance(ln(strike / self.spot) - self.carry * years, years) / years).sqrt()
+        self.implied_vol_by_clock(strike, years, years)
+    }
+
+    /// Implied volatility (annualised by calendar time, as everywhere) of a strike when [`variance_years`] go by
+    /// until expiry; tenors below three seconds count as three seconds.
+    #[inline]
+    pub fn implied_vol_by_clock(&self, strike: f64, years: f64, variance_years: f64) -> f64 {
+        let floor = 1e-7;
+        let years = years.max(floor);
+        let log_moneyness = ln(strike / self.spot) - self.carry * years;
+        (self.total_variance(log_moneyness, variance_years.max(floor)) / years).sqrt()
     }
 
     /// Bits of [`flag`].
@@ -211,16 +226,27 @@ impl SpxSurface {
     }
 }
 
+/// Years of variance until expiry: what matters below two weeks, where five quiet hours of a night are not five
+/// hours of a session and a weekend is not three days.
+///
+/// `session_seconds` are spent in regular sessions until expiry, `openings` is the number of openings until then
+/// (an AM settlement counts its own). The weights are three quarters of what SPY's open-to-close, overnight and
+/// weekend variance 1998-2017 say (7, 69 and 24 %) and one quarter calendar time, because quotes discount
+/// non-trading time only in part (Jones and Shemesh 2018, doi:10.1111/jofi.12603).
+#[inline]
+pub fn variance_years(years: f64, session_seconds: f64, openings: f64) -> f64 {
+    CLOCK[0] * years + CLOCK[1] * session_seconds / (SESSIONS * SESSION_SECONDS) + CLOCK[2] * openings / SESSIONS
+}
+
 /// An index level inside the region the surface is built for; `None` when it is absent.
 fn level(index: f64, flags: &mut u32) -> Option<f64> {
     if !index.is_finite() || index <= 0.0 {
         return None;
     }
-    let clamped = index.clamp(5.0, 150.0);
-    if clamped < index || clamped > index {
+    if !(5.0..=150.0).contains(&index) {
         *flags |= flag::LEVEL_CLAMPED;
     }
-    Some(clamped)
+    Some(index.clamp(5.0, 150.0))
 }
 
 /// 30-day steepness from level and SKEW.
@@ -233,11 +259,10 @@ fn steepness(vix: f64, skew: f64, flags: &mut u32) -> f64 {
     } else {
         *flags |= flag::NO_SKEW;
     }
-    let clamped = eta.clamp(ETA_30_MIN, ETA_30_MAX);
-    if clamped < eta || clamped > eta {
+    if !(ETA_30_MIN..=ETA_CAP).contains(&eta) {
         *flags |= flag::LEVEL_CLAMPED;
     }
-    clamped
+    eta.clamp(ETA_30_MIN, ETA_CAP)
 }
 
 /// Fills the total variance swaps beyond index `known` by reversion of the forward variance.
@@ -253,10 +278,11 @@ fn extend(swap: &mut [f64; NODES], known: usize) {
     }
 }
 
-/// At-the-money total variance whose strip is worth `swap`; `month` is that of 30 days (`None`: itself). The fixed point contracts by more than ten a turn.
+/// At-the-money total variance whose strip is worth `swap`; `month` is that of 30 days (`None`: itself).
+/// Each turn leaves less than a tenth of the error.
 fn at_the_money(swap: f64, guess: f64, month: Option<f64>, eta: f64) -> f64 {
     let mut theta = guess;
-    for _ in 0..5 {
+    for _ in 0..4 {
         let growth = month.map_or(1.0, |month| exp(SKEW_GROWTH * ln(theta / month)));
         theta = swap / strip_ratio((eta * growth).min(ETA_CAP), theta.sqrt());
     }
