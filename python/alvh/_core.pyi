@@ -1,9 +1,10 @@
 """Types of the compiled core."""
 
-from typing import Any
-from typing import Any, final
+from collections.abc import Sequence
+from typing import Any, TypeAlias, final
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 __version__: str
@@ -33,17 +34,6 @@ def excess_cents(
     vx_variation_cents: int,
 ) -> int: ...
 def scenario_grid(day: int) -> tuple[list[tuple[float, float]], bool]: ...
-from collections.abc import Sequence
-from typing import TypeAlias
-
-from typing import Any, final
-
-import numpy as np
-import numpy.typing as npt
-import numpy as np
-from numpy.typing import NDArray
-
-__version__: str
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Ints: TypeAlias = npt.NDArray[np.int32]
@@ -72,9 +62,6 @@ def vix_note_levels(
     fee: float,
     base: float,
 ) -> _Floats: ...
-import numpy.typing as npt
-
-__version__: str
 
 # surface: SPX
 def spx_surface_vol(
@@ -91,10 +78,6 @@ def spx_surface_vol(
     years: npt.NDArray[np.float64],
     variance_years: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]: ...
-import numpy.typing as npt
-
-__version__: str
-
 def calendar_sessions(start: int, end: int) -> npt.NDArray[np.int32]: ...
 def calendar_early_closes(start: int, end: int) -> npt.NDArray[np.int32]: ...
 def calendar_close_seconds(dates: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]: ...
@@ -102,6 +85,7 @@ def calendar_expiries(product: str, start: int, end: int, weekly: bool) -> npt.N
 def calendar_listed(
     product: str, on: int, weekly: bool
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]: ...
+
 # statistics
 def study_statistics(
     capital: NDArray[np.float64],
@@ -120,6 +104,7 @@ def study_statistics(
 def drawdown(capital: float, pnl: NDArray[np.float64]) -> tuple[float, float, int, int, int | None, int]: ...
 def optimal_block_length(values: NDArray[np.float64]) -> float: ...
 def bootstrap_indices(n: int, block: float, seed: int, replicate: int) -> NDArray[np.uint32]: ...
+
 # Option chains (rust/py/src/chain.rs).
 @final
 class ChainBuilder:
@@ -166,6 +151,7 @@ class ChainStore:
     def to_bytes(self) -> bytes: ...
     @staticmethod
     def from_bytes(bytes: bytes) -> ChainStore: ...
+
 def calendar_snap_strikes(
     product: str, on: int, expiry: int, spot: float, targets: npt.NDArray[np.float64], how: str
 ) -> npt.NDArray[np.float64]: ...
@@ -179,20 +165,6 @@ class HistorySource:
     def flag_counts(self) -> dict[str, int]: ...
     def steps(self) -> dict[str, npt.NDArray[Any]]: ...
     def settlements(self) -> dict[str, npt.NDArray[Any]]: ...
-
-def calendar_sessions(start: int, end: int) -> npt.NDArray[np.int32]: ...
-def calendar_early_closes(start: int, end: int) -> npt.NDArray[np.int32]: ...
-def calendar_close_seconds(dates: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]: ...
-def calendar_expiries(product: str, start: int, end: int, weekly: bool) -> npt.NDArray[np.int32]: ...
-def calendar_listed(
-    product: str, on: int, weekly: bool
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]: ...
-def calendar_snap_strikes(
-    product: str, on: int, expiry: int, spot: float, targets: npt.NDArray[np.float64], how: str
-) -> npt.NDArray[np.float64]: ...
-# Pricing.
-GREEK_NAMES: list[str]
-IMPLIED_VOL_REASONS: list[str]
 
 def black76(
     n: int,
@@ -242,3 +214,15 @@ def implied_vol_codes(
     sign: NDArray[np.int8],
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]: ...
 def spx_variance_years(years: float, session_seconds: float, openings: float) -> float: ...
+def check_part(class_: str, json: str, /) -> None: ...
+def book_hash(json: str) -> str: ...
+def backtest(history: HistorySource, books: Sequence[str], chain: ChainStore | None) -> dict[str, Any]: ...
+def surface_rows(
+    history: HistorySource,
+    day: NDArray[np.int32],
+    expiry: NDArray[np.int32],
+    strike: NDArray[np.float64],
+    right: str,
+    product: str,
+    time: str,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...

@@ -100,7 +100,8 @@ def _slippage(books: tuple[Book, ...], history: History, marks: SurfaceMarks | Q
     rows = {}
     for fraction in FILL_FRACTIONS:
         costs = [
-            dataclasses.replace(book.costs, package_fraction=fraction, legged_fraction=fraction) for book in books
+            dataclasses.replace(book.costs, package_fraction=fraction, legged_fraction=fraction)
+            for book in books
         ]
         varied = tuple(book.replace(costs=cost) for book, cost in zip(books, costs, strict=True))
         raw = _run(varied, history, marks)

@@ -52,7 +52,12 @@ class SurfaceMarks:
         return {"kind": "surface"}
 
     def implied_vol(
-        self, date: ArrayLike, expiry: ArrayLike, strike: ArrayLike, product: Product = "SPX", time: str = "close"
+        self,
+        date: ArrayLike,
+        expiry: ArrayLike,
+        strike: ArrayLike,
+        product: Product = "SPX",
+        time: str = "close",
     ) -> Any:
         """Implied volatility of the smile.
 
@@ -111,7 +116,9 @@ class SurfaceMarks:
         """
         return self._rows(date, expiry, strike, right, product, time)[1]
 
-    def forward(self, date: ArrayLike, expiry: ArrayLike, product: Product = "SPX", time: str = "close") -> Any:
+    def forward(
+        self, date: ArrayLike, expiry: ArrayLike, product: Product = "SPX", time: str = "close"
+    ) -> Any:
         """Forward of the index, or the VIX future, for an expiry.
 
         Parameters
@@ -134,7 +141,9 @@ class SurfaceMarks:
     def _rows(
         self, date: ArrayLike, expiry: ArrayLike, strike: ArrayLike, right: str, product: str, time: str
     ) -> tuple[Any, Any, Any]:
-        day, last, level = np.broadcast_arrays(_days(date), _days(expiry), np.asarray(strike, dtype=np.float64))
+        day, last, level = np.broadcast_arrays(
+            _days(date), _days(expiry), np.asarray(strike, dtype=np.float64)
+        )
         columns = _core.surface_rows(
             self.history.source(),
             np.ascontiguousarray(day.ravel()),
@@ -164,7 +173,7 @@ class QuoteMarks:
     @property
     def store(self) -> Any:
         """The quotes as the core holds them."""
-        return self.chain.store
+        return self.chain._store
 
     def describe(self) -> dict[str, Any]:
         """Say what stands behind the marks.
