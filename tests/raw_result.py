@@ -107,7 +107,7 @@ def raw_result(
     }
     incidents = [(0, 5, 0), (0, 30, 3), (0, 60, 3), (n - 1, 70, 4)] if n_sessions > 70 else []
     book_of, session_of, kind_of = (
-        np.array(x, dtype=np.int32) for x in (zip(*incidents) if incidents else ((),) * 3)
+        np.array(x, dtype=np.int32) for x in (zip(*incidents, strict=False) if incidents else ((),) * 3)
     )
     equity_cents = round(capital * 100) + np.cumsum(attribution.sum(axis=1), axis=1)
     equity = equity_cents / 100.0

@@ -258,10 +258,11 @@ def condor_credits(s: Slice, model_vol, short=0.20, long=0.05, wing=None):
         delta = ndtr(sign * d1)
         side = sign * k > 0
         body = k[side][np.argmin(np.abs(delta[side] - short))]
-        if wing is None:
-            tail = k[side][np.argmin(np.abs(delta[side] - long))]
-        else:
-            tail = np.log(np.exp(body) + sign * wing)
+        tail = (
+            k[side][np.argmin(np.abs(delta[side] - long))]
+            if wing is None
+            else np.log(np.exp(body) + sign * wing)
+        )
         if min(body, tail) < k[0] or max(body, tail) > k[-1]:
             return None
         legs += [(body, sign, 1), (tail, sign, -1)]
