@@ -4,7 +4,6 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
-import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
@@ -66,6 +65,7 @@ def calendar_listed(
 def calendar_snap_strikes(
     product: str, on: int, expiry: int, spot: float, targets: npt.NDArray[np.float64], how: str
 ) -> npt.NDArray[np.float64]: ...
+
 # Pricing.
 GREEK_NAMES: list[str]
 IMPLIED_VOL_REASONS: list[str]
