@@ -165,6 +165,9 @@ class HistorySource:
     def flag_counts(self) -> dict[str, int]: ...
     def steps(self) -> dict[str, npt.NDArray[Any]]: ...
     def settlements(self) -> dict[str, npt.NDArray[Any]]: ...
+# Pricing.
+GREEK_NAMES: list[str]
+IMPLIED_VOL_REASONS: list[str]
 
 def black76(
     n: int,
