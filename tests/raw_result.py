@@ -64,7 +64,10 @@ def raw_result(
                 )
                 for key, value in zip(records, row, strict=True):
                     records[key].append(value)
-    column = {key: np.array(values) for key, values in records.items()}
+    column = {
+        key: np.array(values, dtype=np.float64 if key == "price" else np.int64)
+        for key, values in records.items()
+    }
     n_trades = len(column["book"])
     fee = np.full(n_trades, 260, dtype=np.int64)
     slippage = rng.integers(500, 4_000, n_trades)

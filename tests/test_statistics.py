@@ -150,7 +150,7 @@ def test_interval_of_the_mean_covers_on_autocorrelated_noise():
 def test_ruined_paths_are_counted_and_void_the_interval():
     pnl = noise(100, 3)[None] * 30
     found = intervals([CAPITAL], pnl, replicates=200, block=5.0)
-    value, low, high, undefined = found.books[0, found.metrics.index("cagr")]
+    _, low, high, undefined = found.books[0, found.metrics.index("cagr")]
     assert undefined > 0.05
     assert np.isnan([low, high]).all()
     fraction = found.books[0, found.metrics.index("max_drawdown")]
