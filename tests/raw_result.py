@@ -93,7 +93,9 @@ def raw_result(
         "flags": np.zeros(n_trades, dtype=np.uint32),
     }
 
-    sold = np.array([(b, o) for b in range(n) for o in range(0, n_sessions - 30, 21)]).reshape(-1, 2)
+    sold = np.array(
+        [(b, o) for b in range(n) for o in range(0, n_sessions - 30, 21)], dtype=np.int64
+    ).reshape(-1, 2)
     n_condors = len(sold)
     condors = {
         "book": sold[:, 0].astype(np.int32),
