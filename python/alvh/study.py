@@ -442,7 +442,7 @@ class Study:
         block = self._statistics["block"]
         lines = [
             f"Study of {len(self.books)} books over {len(days)} sessions, {days[0]} to {days[-1]}",
-            f"95 % intervals: {self.replicates} paired resamples of daily P&L in blocks of {block:.0f} on average",
+            f"95 % intervals: {self.replicates} paired resamples of daily P&L, mean block {block:.1f} days",
         ]
         columns = {name: column.tolist() for name, column in self.summary().items()}
         for start in range(0, len(self.books), _BOOKS_PER_PANEL):
@@ -502,11 +502,12 @@ class Study:
 
     def _hedge_pnl(self) -> NDArray[np.float64]:
         """P&L of the hedge layers less the fees and slippage of their own trades."""
-        cents = self.raw["attribution"][:, self._layers(), :].sum(axis=1)
+        cents: NDArray[np.int64] = self.raw["attribution"][:, self._layers(), :].sum(axis=1)
         trades = self.raw["trades"]
         of_layer = self._layers()[trades["bucket"]]
         cost = trades["fee_cents"] + trades["slippage_cents"]
-        return (cents - self._by_day(trades["book"], trades["day"], np.where(of_layer, cost, 0))) / 100.0
+        costs = self._by_day(trades["book"], trades["day"], np.where(of_layer, cost, 0))
+        return (cents - costs) / 100.0
 
     def _daily_credit(self) -> NDArray[np.float64]:
         condors = self.raw["condors"]
