@@ -1,7 +1,7 @@
 """Recorded market history: files and frames checked, counted and laid out as columns for the engine.
 
 Every source is read by :mod:`alvh.readers`, held to the rules below and aligned to S&P 500 sessions. What was
-wrong, what was missing and what was done about it stands in :attr:`History.quality`; nothing is repaired silently.
+wrong, what was missing and what was done about it stands in :attr:`History.quality`: no silent repairs.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import hashlib
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,8 @@ OHLC_TOLERANCE = 1e-6
 OPTIONAL_INDICES = ("vix9d", "vix3m", "vix6m", "vvix", "skew")
 
 
-class _Quality(NamedTuple):
+@dataclass(frozen=True)
+class _Quality:
     source: str
     check: str
     count: int
@@ -267,12 +268,14 @@ class History:
     @property
     def first(self) -> np.datetime64:
         """First session."""
-        return self.sessions[0]
+        first: np.datetime64 = self.sessions[0]
+        return first
 
     @property
     def last(self) -> np.datetime64:
         """Last session."""
-        return self.sessions[-1]
+        last: np.datetime64 = self.sessions[-1]
+        return last
 
     @property
     def data_hash(self) -> str:
@@ -294,7 +297,9 @@ class History:
             *self.quality_rows,
             *(_Quality("steps", name, n, "", "", "flagged") for name, n in counts.items() if n),
         ]
-        return pd.DataFrame(rows, columns=list(_Quality._fields))
+        return pd.DataFrame(
+            [astuple(row) for row in rows], columns=[field.name for field in fields(_Quality)]
+        )
 
     def source(self, *, open_step: bool = True, mid_morning: bool = True) -> _core.HistorySource:
         """Lay out the steps for the engine.
@@ -419,7 +424,7 @@ class History:
             ``CFG106``: no session in between.
         """
         try:
-            bounds = np.array([np.datetime64(start, "D"), np.datetime64(end, "D")])
+            bounds = np.array([start, end], dtype="datetime64[D]")
         except ValueError as error:
             raise ConfigError("CFG106", "History.between", "start", f"{start}, {end}", "two dates") from error
         low, high = (
@@ -503,9 +508,9 @@ def _check_arguments(
     check(min_sessions >= 1, "CFG107", "min_sessions", min_sessions, ">= 1")
 
 
-def _as_of(as_of: Date | None) -> np.datetime64:
+def _as_of(as_of: Date | None) -> Any:
     try:
-        return np.datetime64(dt.date.today() if as_of is None else as_of, "D")
+        return np.array([dt.date.today() if as_of is None else as_of], dtype="datetime64[D]")[0]
     except ValueError as error:
         raise ConfigError("CFG108", "History.load", "as_of", repr(as_of), "a date") from error
 
@@ -848,7 +853,7 @@ def _contract_expiry(label: str, table: Table, row: int) -> np.datetime64:
         first = np.datetime64(f"{year:04d}-{month:02d}-01", "D")
         found = calendar.vx_expiries(first, first + np.timedelta64(27, "D"))
         if found.size:
-            return found[0]
+            return np.datetime64(found[0], "D")
     raise table.fault("ROW017", row, "contract", repr(label[:40]), "a listed contract such as 'F (Jan 05)'")
 
 
