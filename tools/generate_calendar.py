@@ -70,9 +70,7 @@ def render() -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="fail when the file differs; write nothing"
-    )
+    parser.add_argument("--check", action="store_true", help="fail when the file differs; write nothing")
     text = render()
     if not parser.parse_args().check:
         TARGET.write_text(text)

@@ -1,7 +1,7 @@
 """Trading sessions, early closes and the expiries of SPX, SPXW and VIX options and VX futures, 1990-2035.
 
-All functions work on whole arrays of ``datetime64[D]``; the tables are compiled into the core. Dates outside the
-tables raise :class:`~alvh.errors.DataError` with code ``CAL001``.
+All functions work on whole arrays of ``datetime64[D]``; the tables are compiled into the core. Dates outside
+the tables raise :class:`~alvh.errors.DataError` with code ``CAL001``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = [
     "is_session",
     "listed_expiries",
     "sessions",
+    "snap_strikes",
     "spx_expiries",
     "spxw_expiries",
     "vix_expiries",
@@ -34,7 +35,7 @@ _LISTED = np.dtype([("day", "datetime64[D]"), ("settlement", "U2"), ("weekly", n
 
 
 def _day(date: Date) -> int:
-    return int(np.datetime64(date, "D").astype(np.int64))
+    return int(np.asarray(date, dtype="datetime64[D]").astype(np.int64))
 
 
 def _dates(days: npt.NDArray[np.int32]) -> Dates:
@@ -94,8 +95,8 @@ def close_time(dates: Date | npt.ArrayLike) -> npt.NDArray[np.timedelta64]:
     Returns
     -------
     numpy.ndarray of timedelta64[s], shape (n,)
-        Time after midnight New York: 16:00, or 13:00 on an early close (14:00 in 1990-1992); NaT where there is
-        no session. Shape () for a single date.
+        Time after midnight New York: 16:00, or 13:00 on an early close (14:00 in 1990-1992); NaT where there
+        is no session. Shape () for a single date.
 
     Raises
     ------
@@ -131,8 +132,8 @@ def is_session(dates: Date | npt.ArrayLike) -> npt.NDArray[np.bool_]:
 def spx_expiries(start: Date, end: Date) -> Dates:
     """Settlement days of AM-settled SPX options.
 
-    The third Friday of each month, or the session before it when that is a holiday (Cboe, S&P 500 Index Options
-    Product Specification).
+    The third Friday of each month, or the session before it when that is a holiday (Cboe, S&P 500 Index
+    Options Product Specification).
 
     Parameters
     ----------
@@ -155,9 +156,10 @@ def spx_expiries(start: Date, end: Date) -> Dates:
 def spxw_expiries(start: Date, end: Date) -> Dates:
     """Expiry days of PM-settled SPX options by first listing date.
 
-    Quarter ends (2007), Fridays (2010-12), third Fridays (2011-10), month ends (2014-07), Wednesdays (2016-02),
-    Mondays (2016-08), Tuesdays (2022-04) and Thursdays (2022-05); holidays move Mondays to the next session and
-    all others to the previous one (Cboe notices; what they leave open is marked in the source of the core).
+    Quarter ends (2007), Fridays (2010-12), third Fridays (2011-10), month ends (2014-07), Wednesdays
+    (2016-02), Mondays (2016-08), Tuesdays (2022-04) and Thursdays (2022-05). Holidays move Mondays to the
+    next session and all others to the previous one (Cboe notices; what they leave open is marked in the
+    source of the core).
 
     Parameters
     ----------
@@ -180,9 +182,9 @@ def spxw_expiries(start: Date, end: Date) -> Dates:
 def vix_expiries(start: Date, end: Date, weekly: bool = False) -> Dates:
     """Settlement days of VIX options.
 
-    The Wednesday thirty days before the third Friday of the following month; the business day before when that
-    Friday or that Wednesday is a holiday (Cboe, VIX Options Product Specification). Before 2006-02-24 the same
-    rule, hypothetically.
+    The Wednesday thirty days before the third Friday of the following month; the business day before when
+    that Friday or that Wednesday is a holiday (Cboe, VIX Options Product Specification). Before 2006-02-24
+    the same rule, hypothetically.
 
     Parameters
     ----------
@@ -205,10 +207,10 @@ def vix_expiries(start: Date, end: Date, weekly: bool = False) -> Dates:
 
 
 def vx_expiries(start: Date, end: Date) -> Dates:
-    """Final settlement days of monthly VIX futures.
+    """Settlement days of monthly VIX futures.
 
-    The rule of :func:`vix_expiries`, but for two contracts of 2004 that settled a week earlier and five months of
-    2004-2005 without a contract. Before 2004-03-26 the same rule, hypothetically.
+    The rule of :func:`vix_expiries`, but for two contracts of 2004 that settled a week earlier and five
+    months of 2004-2005 without a contract. Before 2004-03-26 the same rule, hypothetically.
 
     Parameters
     ----------
@@ -231,8 +233,8 @@ def vx_expiries(start: Date, end: Date) -> Dates:
 def listed_expiries(product: Product, on: Date, weekly: bool = False) -> npt.NDArray[np.void]:
     """Expiries that could be traded on a date.
 
-    AM-settled products strictly after the date, SPXW on and after it. Before a product existed its first listing
-    rule applies (SPXW: none).
+    AM-settled products strictly after the date, SPXW on and after it. Before a product existed its first
+    listing rule applies (SPXW: none).
 
     Parameters
     ----------
@@ -246,8 +248,8 @@ def listed_expiries(product: Product, on: Date, weekly: bool = False) -> npt.NDA
     Returns
     -------
     numpy.ndarray, shape (n,)
-        Structured array with fields ``day`` (datetime64[D]), ``settlement`` ("am" or "pm") and ``weekly`` (bool),
-        ascending.
+        Structured array with fields ``day`` (datetime64[D]), ``settlement`` ("am" or "pm") and ``weekly``
+        (bool), ascending.
 
     Raises
     ------
@@ -262,3 +264,44 @@ def listed_expiries(product: Product, on: Date, weekly: bool = False) -> npt.NDA
     listed["settlement"] = np.where(pm, "pm", "am")
     listed["weekly"] = is_weekly
     return listed
+
+
+def snap_strikes(
+    product: Literal["SPX", "SPXW", "VIX"],
+    on: Date,
+    expiry: Date,
+    spot: float,
+    targets: npt.ArrayLike,
+    how: Literal["nearest", "down", "up"] = "nearest",
+) -> npt.NDArray[np.float64]:
+    """Find the listed strikes that stand for wanted ones, by the dated strike grids.
+
+    Parameters
+    ----------
+    product : {"SPX", "SPXW", "VIX"}
+        Option family.
+    on, expiry : str, datetime.date or numpy.datetime64
+        Day of the trade and day of the expiry.
+    spot : float
+        Index level of the day, points. The VIX grid does not depend on it.
+    targets : array of float, shape (n,)
+        Wanted strikes, points.
+    how : {"nearest", "down", "up"}, optional
+        Which neighbour stands for a strike that is not listed.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,)
+        Listed strikes, points; the end of the grid beyond it, NaN for a target that is not finite. Shape ()
+        for a single target.
+
+    Raises
+    ------
+    DataError
+        ``CAL001``: a date outside 1990-01-02..2035-12-31.
+    ConfigError
+        ``CAL002``: an unknown product; ``CAL003``: an unknown direction.
+    """
+    wanted = np.ascontiguousarray(targets, dtype=np.float64)
+    strikes = _core.calendar_snap_strikes(product, _day(on), _day(expiry), spot, wanted.ravel(), how)
+    return strikes.reshape(np.shape(targets))

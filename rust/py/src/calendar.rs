@@ -3,6 +3,7 @@
 use alvh_core::calendar::{self, listing};
 use alvh_core::error::{Error, Fault};
 use alvh_core::instrument::{Day, Settlement};
+use alvh_core::marks::OptionProduct;
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
@@ -15,6 +16,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(calendar_close_seconds, module)?)?;
     module.add_function(wrap_pyfunction!(calendar_expiries, module)?)?;
     module.add_function(wrap_pyfunction!(calendar_listed, module)?)?;
+    module.add_function(wrap_pyfunction!(calendar_snap_strikes, module)?)?;
     Ok(())
 }
 
@@ -98,4 +100,41 @@ fn calendar_listed<'py>(py: Python<'py>, product: &str, on: i64, weekly: bool) -
         PyArray1::from_iter(py, listed.iter().map(|expiry| expiry.settlement == Settlement::Pm)),
         PyArray1::from_iter(py, listed.iter().map(|expiry| expiry.weekly)),
     ))
+}
+
+/// Listed strikes that stand for wanted ones.
+#[pyfunction]
+fn calendar_snap_strikes<'py>(
+    py: Python<'py>,
+    product: &str,
+    on: i64,
+    expiry: i64,
+    spot: f64,
+    targets: PyReadonlyArray1<'py, f64>,
+    how: &str,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let on = calendar::check_day("snap_strikes", "on", on).into_py_result(py)?;
+    let expiry = calendar::check_day("snap_strikes", "expiry", expiry).into_py_result(py)?;
+    let product = match product {
+        "SPX" => OptionProduct::Spx,
+        "SPXW" => OptionProduct::Spxw,
+        "VIX" => OptionProduct::Vix,
+        other => {
+            let fault = Fault::new("CAL002", "calendar", "product", format!("'{other}'"), "SPX, SPXW or VIX");
+            return Err(Error::config(fault)).into_py_result(py);
+        }
+    };
+    let snap = match how {
+        "nearest" => listing::Snap::Nearest,
+        "down" => listing::Snap::Down,
+        "up" => listing::Snap::Up,
+        other => {
+            let fault = Fault::new("CAL003", "snap_strikes", "how", format!("'{other}'"), "nearest, down or up");
+            return Err(Error::config(fault)).into_py_result(py);
+        }
+    };
+    let strike = |&target: &f64| listing::snap_strike(product, on, expiry, spot, target, snap);
+    let strikes = PyArray1::from_vec(py, targets.as_slice()?.iter().map(strike).collect());
+    strikes.readwrite().make_nonwriteable();
+    Ok(strikes)
 }

@@ -53,13 +53,14 @@ const MARCH: u32 = 0;
 
 /// VX futures, read off the first trade dates of the contract files 2004-2014; later rows do not exist: the product
 /// specification has said nine serial months since.
-const VX_RULES: [MonthRule; 7] = [
+const VX_RULES: [MonthRule; 8] = [
     months(VX_FIRST_DAY, 2, 2, 2),
     months(from_civil(2006, 3, 8), 2, 4, 2),
+    months(from_civil(2006, 9, 21), 3, 3, 2),
     months(from_civil(2006, 10, 20), 6, 2, 2),
     months(from_civil(2008, 5, 21), 10, 0, 2),
     months(from_civil(2009, 2, 18), 7, 0, 0),
-    months(from_civil(2009, 9, 16), 8, 0, 0),
+    months(from_civil(2009, 9, 16), 8, 0, 5),
     months(from_civil(2011, 8, 22), 9, 0, 5),
 ];
 
@@ -373,40 +374,42 @@ const fn zone(low: f64, high: f64, step: f64) -> Zone {
     Zone { low, high, step }
 }
 
-/// SPX grids, bounds as fractions of spot: (from, up to this many days to expiry, zones).
+/// Zones by days to expiry: up to this many days, these zones.
+type Tenors = &'static [(i32, &'static [Zone])];
+
+/// SPX grids, bounds as fractions of spot.
 ///
 /// Read off a chain 62 days before expiry (2013-04-19) and off the strikes quoted on 2015-12-22 and -23 at 24 to 1,094
 /// days; five points near the money and 25 in far months is the specification. The narrower five-point zone before 2005
 /// is unverified. Weekly expiries use the grid of the standard ones.
-const SPX_GRIDS: [(Day, &[(i32, &[Zone])]); 2] = [
+const SPX_GRIDS: [(Day, Tenors); 2] = [
     (
         from_civil(1990, 1, 2),
-        &[
-            (65, &[zone(0.90, 1.10, 5.0), zone(0.85, 1.12, 10.0), zone(0.60, 1.20, 25.0), WIDE, FAR]),
-            (i32::MAX, &[zone(0.60, 1.25, 25.0), WIDE, FAR]),
-        ],
+        &[(65, &[zone(0.90, 1.10, 5.0), zone(0.85, 1.12, 10.0), zone(0.60, 1.20, 25.0), WIDE, FAR]), (i32::MAX, &LONG)],
     ),
     (
         from_civil(2005, 1, 3),
         &[
             (65, &[zone(0.68, 1.11, 5.0), zone(0.66, 1.13, 10.0), zone(0.62, 1.19, 25.0), WIDE, FAR]),
             (100, &[zone(0.965, 1.06, 5.0), zone(0.67, 1.13, 10.0), zone(0.62, 1.19, 25.0), WIDE, FAR]),
-            (i32::MAX, &[zone(0.60, 1.25, 25.0), WIDE, FAR]),
+            (i32::MAX, &LONG),
         ],
     ),
 ];
 
 /// Fifty points, as far as every chain at hand has them.
 const WIDE: Zone = zone(0.32, 1.24, 50.0);
-/// A hundred points beyond; a lowest strike of 100.
-const FAR: Zone = zone(0.05, 1.60, 100.0);
+/// A hundred points beyond.
+const FAR: Zone = zone(0.06, 1.33, 100.0);
+/// More than a hundred days out.
+const LONG: [Zone; 3] = [zone(0.40, 1.25, 25.0), zone(0.26, 1.45, 50.0), zone(0.14, 1.72, 100.0)];
 
-/// VIX grids, bounds in VIX points: (from, up to this many days to expiry, zones).
+/// VIX grids, bounds in VIX points.
 ///
 /// A chain of 2016-06-01 (half points below 15 up to 49 days out, none at 77) and listings quoted in 2012-02 (10, then
 /// points from 15 to 30) and 2013-01 (points from 10). The 2.5-point grid of the first years and the day half points
 /// began are unverified.
-const VIX_GRIDS: [(Day, &[(i32, &[Zone])]); 4] = [
+const VIX_GRIDS: [(Day, Tenors); 4] = [
     (VIX_OPTIONS_FIRST_DAY, &[(i32::MAX, &[zone(10.0, 50.0, 2.5), VIX_HIGH])]),
     (
         from_civil(2008, 1, 2),
@@ -433,7 +436,7 @@ struct Grid {
 
 impl Grid {
     fn new(product: OptionProduct, on: Day, expiry: Day, spot: f64) -> Self {
-        let (grids, scale): (&[(Day, &'static [(i32, &'static [Zone])])], f64) = match product {
+        let (grids, scale): (&[(Day, Tenors)], f64) = match product {
             OptionProduct::Spx | OptionProduct::Spxw => (&SPX_GRIDS, spot),
             OptionProduct::Vix => (&VIX_GRIDS, 1.0),
         };
@@ -525,6 +528,7 @@ pub fn step_strike(product: OptionProduct, on: Day, expiry: Day, spot: f64, stri
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "strikes are exact")]
 mod tests {
     use super::*;
 
@@ -620,7 +624,7 @@ mod tests {
         assert_eq!(snap(1_765.0, Snap::Down), 1_750.0);
         assert_eq!(snap(1_765.0, Snap::Up), 1_775.0);
         assert_eq!(snap(1.0, Snap::Down), 100.0);
-        assert_eq!(snap(9_999.0, Snap::Up), 2_400.0);
+        assert_eq!(snap(9_999.0, Snap::Up), 2_000.0);
         assert!(snap(f64::NAN, Snap::Up).is_nan());
         assert_eq!(strike_step(OptionProduct::Spx, on, expiry, spot, 1_500.0), 5.0);
         assert_eq!(strike_step(OptionProduct::Spx, on, day("2014-06-20"), spot, 1_500.0), 25.0);
