@@ -723,7 +723,7 @@ mod tests {
         for (i, &today) in day.iter().enumerate() {
             for month in 1..=6 {
                 let expiry = calendar::vix_expiry(2010, month);
-                if expiry >= today && (i + month as usize) % 5 != 0 {
+                if expiry >= today && !(i + month as usize).is_multiple_of(5) {
                     futures.1.push(expiry);
                     futures.2.push(vix[i] + f64::from(month));
                 }
