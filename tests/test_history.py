@@ -401,6 +401,7 @@ def test_real_daily_history(shared_data):
     assert len(history) == 4_780
     quality = history.quality.set_index(["source", "check"])["count"]
     assert quality["vx", "settlement zero or missing"] == 338
+    assert quality["vx", "settlement below 5"] == 2
     assert quality["vvix", "bad print"] == 6
     assert quality["vix", "close missing"] == 1
     assert ("spx", "session missing") not in quality

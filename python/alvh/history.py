@@ -38,6 +38,8 @@ DIVIDEND_YIELD = 0.018
 VX_RESCALED = np.datetime64("2007-03-26", "D")
 # Early prices with a median above this are still times ten: VIX futures of 2004-2007 were 11 to 25.
 VX_TIMES_TEN_MEDIAN = 60.0
+# Lower settlements are placeholders (1.00 on 2008-04-21): VIX itself has never been below 8.5.
+VX_FLOOR = 5.0
 # Since 1990 no US money-market rate was above 10 %: a larger number is in percent.
 DECIMAL_RATE_LIMIT = 0.10
 # SPY prices above this are in 1/10000 USD.
@@ -780,9 +782,11 @@ def _futures(
     day, expiry, settle = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     zero = ~(settle > 0)
     log.add("vx", "settlement zero or missing", day[zero], "left missing")
+    placeholder = ~zero & (settle < VX_FLOOR)
+    log.add("vx", f"settlement below {VX_FLOOR:g}", day[placeholder], "left missing")
     late = day > expiry
     log.add("vx", "row after expiry", day[late & ~zero], "row dropped")
-    keep = ~zero & ~late & np.isin(day, days)
+    keep = ~zero & ~placeholder & ~late & np.isin(day, days)
     day, expiry, settle = day[keep], expiry[keep], settle[keep]
     order = np.lexsort((expiry, day))
     day, expiry, settle = day[order], expiry[order], settle[order]
