@@ -232,6 +232,3 @@ def surface_rows(
     product: str,
     time: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-def calendar_snap_strikes(
-    product: str, on: int, expiry: int, spot: float, targets: npt.NDArray[np.float64], how: str
-) -> npt.NDArray[np.float64]: ...

@@ -172,7 +172,7 @@ def _with_hedge(book: Book, scale: float) -> Book:
 
 
 def _portfolio_margin(books: Books, history: History, marks: Marks) -> pd.DataFrame:
-    """Requirement of the portfolio scan at every close."""
+    """Scan the portfolio at every close: requirement in USD."""
     import pandas as pd
 
     raw = _run(books, history, marks, scan_portfolio=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -487,7 +488,7 @@ def vix_tail_hedge(capital: float = 10_000_000.0) -> Book:
     )
 
 
-_NAMED = {
+_NAMED: dict[str, Callable[[], Book]] = {
     "unhedged": unhedged,
     "static": static,
     "condor_index": condor_index,

@@ -71,10 +71,10 @@ impl MarketSource for Made {
         let before = step.checked_sub(1).map_or(0, |before| 86_400 * i64::from(self.days[before / 2]));
         *state = MarketState {
             day: self.days[step / 2],
-            seconds: if step % 2 == 0 { OPEN_SECONDS } else { CLOSE_SECONDS },
+            seconds: if step.is_multiple_of(2) { OPEN_SECONDS } else { CLOSE_SECONDS },
             length_seconds: if step == 0 { 0 } else { 86_400 * i64::from(self.days[step / 2]) - before },
             is_close: step % 2 == 1,
-            is_open: step % 2 == 0,
+            is_open: step.is_multiple_of(2),
             spot: self.spot.iter().map(|path| path[step]).collect(),
             high: absent.clone(),
             low: absent.clone(),

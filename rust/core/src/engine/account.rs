@@ -72,6 +72,9 @@ struct Layer {
     roll_held: bool,
 }
 
+/// The contracts of a layer with their signs, and their expiry.
+type LayerChoice = (Vec<(Instrument, i64)>, Option<Day>);
+
 /// What was known on the step before: orders are decided on it.
 #[derive(Debug, Clone)]
 struct Snapshot {
@@ -694,7 +697,7 @@ impl BookAccount {
         layer: &HedgeLayer,
         index: usize,
         sold: Option<Day>,
-    ) -> Option<(Vec<(Instrument, i64)>, Option<Day>)> {
+    ) -> Option<LayerChoice> {
         if layer.instrument == LayerInstrument::VixNote {
             return Some((vec![(Instrument::VixNote, 1)], None));
         }

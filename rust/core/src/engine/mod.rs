@@ -156,12 +156,10 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         }
                     }
                 }
-                if phase == Phase::Trade && state.is_close {
-                    if let Some(record) = &mut records[path] {
-                        record.day.push(state.day);
-                        if options.scan_portfolio {
-                            scan_path(marks, &mut legs, &state, path, &accounts[path], record);
-                        }
+                if let (Phase::Trade, true, Some(record)) = (phase, state.is_close, &mut records[path]) {
+                    record.day.push(state.day);
+                    if options.scan_portfolio {
+                        scan_path(marks, &mut legs, &state, path, &accounts[path], record);
                     }
                 }
             }
