@@ -128,6 +128,13 @@ class Study:
         When the attribution does not sum to the change of the equity, to the cent.
     """
 
+    raw: Mapping[str, Any]
+    note: str
+    base: str
+    seed: int
+    replicates: int
+    _frames: dict[str, Frame | None]
+
     def __init__(
         self,
         raw: Mapping[str, Any],
@@ -139,21 +146,19 @@ class Study:
         seed: int = 0,
         replicates: int = 2000,
     ) -> None:
-        self.raw: Mapping[str, Any] = {key: _frozen(value) for key, value in raw.items()}
-        self.note = note
-        self.base = base or ("unhedged" if "unhedged" in self.books else self.books[0])
-        if self.base not in self.books:
+        frames = {"slippage": slippage, "sensitivity": sensitivity, "portfolio_margin": portfolio_margin}
+        vars(self).update(raw={key: _frozen(value) for key, value in raw.items()})
+        vars(self).update(note=note, seed=seed, replicates=replicates, _frames=frames)
+        base = base or ("unhedged" if "unhedged" in self.books else self.books[0])
+        if base not in self.books:
             raise ConfigError("STA020", "Study", "base", repr(base), f"one of {', '.join(self.books)}")
-        self.seed = seed
-        self.replicates = replicates
-        self._frames: dict[str, Frame | None] = {
-            "slippage": slippage,
-            "sensitivity": sensitivity,
-            "portfolio_margin": portfolio_margin,
-        }
+        vars(self).update(base=base)
         self._check_attribution()
 
     # --- identity ----------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Study is frozen: cannot set {name}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Study):
