@@ -245,8 +245,8 @@ pub struct SurfaceQuery<'a> {
     pub strike: &'a [f64],
     /// Right of all rows.
     pub right: Right,
-    /// Option family of all rows.
-    pub product: OptionProduct,
+    /// Option family of all rows; `None`: SPX on the AM expiry day of a month, SPXW on any other.
+    pub product: Option<OptionProduct>,
     /// Mark of the session.
     pub time: MarkTime,
 }
@@ -318,7 +318,11 @@ fn fill_row(
     rows: &mut SurfaceRows,
 ) {
     let (right, strike, expiry) = (query.right, query.strike[row], query.expiry[row]);
-    let instrument = match query.product {
+    let by_expiry = || {
+        let (year, month, _) = calendar::civil(expiry);
+        if calendar::spx_am_expiry(year, month) == expiry { OptionProduct::Spx } else { OptionProduct::Spxw }
+    };
+    let instrument = match query.product.unwrap_or_else(by_expiry) {
         OptionProduct::Vix => Instrument::VixOption { right, strike, expiry },
         product => Instrument::SpxOption { right, strike, expiry, settlement: product.settlement() },
     };
