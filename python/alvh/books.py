@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -70,6 +71,8 @@ class IronCondor(_Part):
     ----------
     dte : int
         Target calendar days to expiry; the nearest listed expiry is taken, the later of two equally near.
+    dte_tolerance : int or None
+        An entry is skipped when the nearest listed expiry misses `dte` by more days than this. Default: never.
     short_delta : float or None
         Absolute forward delta of the short strikes, in (0, 0.5). Default 0.16 unless another strike rule is given.
     wing_width : float or None
@@ -129,6 +132,7 @@ class IronCondor(_Part):
     min_credit: float = 0.06
     tier: Tier = "balanced"
     vix_gate: VixGate = "strict"
+    dte_tolerance: int | None = None
 
     def __post_init__(self) -> None:
         if self.short_delta is None and self.daily_range_multiple is None and self.target_credit is None:
@@ -141,6 +145,7 @@ class IronCondor(_Part):
             sizing = {"collateral": self.collateral_multiple}
         return {
             "dte": self.dte,
+            "dte_tolerance": self.dte_tolerance,
             "short_delta": self.short_delta,
             "daily_range_multiple": self.daily_range_multiple,
             "target_credit": self.target_credit,
@@ -483,7 +488,7 @@ def vix_tail_hedge(capital: float = 10_000_000.0) -> Book:
     )
 
 
-_NAMED = {
+_NAMED: dict[str, Callable[[], Book]] = {
     "unhedged": unhedged,
     "static": static,
     "condor_index": condor_index,

@@ -70,6 +70,8 @@ pub enum Expiries {
 pub struct IronCondor {
     /// Target calendar days to expiry.
     pub dte: i32,
+    /// An entry is skipped when the nearest listed expiry misses `dte` by more days than this.
+    pub dte_tolerance: Option<i32>,
     /// Forward delta of the short strikes; exactly one of the three strike rules is set.
     pub short_delta: Option<f64>,
     /// Distance of the short strikes in expected daily ranges.
@@ -235,6 +237,9 @@ impl IronCondor {
     pub fn validate(&self, path: &str) -> Result<()> {
         let check = Check { source: "IronCondor", path: path.to_owned() };
         check.that((0..=730).contains(&self.dte), "CFG001", "dte", self.dte, "0 <= dte <= 730")?;
+        if let Some(tolerance) = self.dte_tolerance {
+            check.that((0..=730).contains(&tolerance), "CFG019", "dte_tolerance", tolerance, "0..730 days")?;
+        }
         let rules = usize::from(self.short_delta.is_some())
             + usize::from(self.daily_range_multiple.is_some())
             + usize::from(self.target_credit.is_some());

@@ -72,6 +72,9 @@ struct Layer {
     roll_held: bool,
 }
 
+/// The contracts of a layer with their signs, and their expiry.
+type LayerChoice = (Vec<(Instrument, i64)>, Option<Day>);
+
 /// What was known on the step before: orders are decided on it.
 #[derive(Debug, Clone)]
 struct Snapshot {
@@ -149,6 +152,11 @@ impl BookAccount {
         let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
         let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
         condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+    }
+
+    /// Everything held: contract and signed number.
+    pub fn held(&self, legs: &LegTable) -> Vec<(Instrument, i64)> {
+        self.lots().map(|lot| (legs.instrument(lot.slot), lot.contracts)).collect()
     }
 
     fn open_contracts(&self) -> i64 {
@@ -412,7 +420,7 @@ impl BookAccount {
                 mid: leg.quote.mid,
                 price: fill.price,
                 fee_cents: fill.fee_cents,
-                slippage_cents: leg.contracts * (fill.mid_cents - fill.price_cents),
+                slippage_cents: leg.contracts * (fill.price_cents - fill.mid_cents),
                 bucket,
                 position,
                 rule,
@@ -453,6 +461,11 @@ impl BookAccount {
             self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(rule.dte));
             return;
         };
+        let miss = (expiry.day - step.state.day - rule.dte).abs();
+        if rule.dte_tolerance.is_some_and(|tolerance| miss > tolerance) {
+            self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(expiry.day - step.state.day));
+            return;
+        }
         let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
         let daily_range = strikes::expected_daily_range(nine_day, 100.0 * known.realised_vol);
         let series = Series { state: step.state, path: step.path, product, expiry };
@@ -684,7 +697,7 @@ impl BookAccount {
         layer: &HedgeLayer,
         index: usize,
         sold: Option<Day>,
-    ) -> Option<(Vec<(Instrument, i64)>, Option<Day>)> {
+    ) -> Option<LayerChoice> {
         if layer.instrument == LayerInstrument::VixNote {
             return Some((vec![(Instrument::VixNote, 1)], None));
         }

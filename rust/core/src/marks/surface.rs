@@ -5,7 +5,7 @@ use super::{LegBatch, Marks, OptionProduct, Quote, flag};
 use crate::calendar::{self, listing::ListedExpiry};
 use crate::costs::spread::{SpreadLeg, half_spread};
 use crate::error::{Error, Fault, Result};
-use crate::instrument::{Day, Instrument, Right, Settlement, years_between};
+use crate::instrument::{CLOSE_SECONDS, Day, Instrument, OPEN_SECONDS, Right, Settlement, years_between};
 use crate::market::{MarketSource, MarketState};
 use crate::math;
 use crate::pricing::black;
@@ -15,6 +15,10 @@ use crate::surface::vix::{VixInputs, VixSurface};
 
 /// Shortest option time: a leg that is marked on its last step keeps its intrinsic value.
 const MIN_YEARS: f64 = 1e-6;
+/// Calendar days to expiry up to which variance runs on the clock of sessions, nights and weekends.
+const CLOCK_FULL: Day = 9;
+/// Calendar days to expiry from which variance runs on calendar time.
+const CLOCK_NONE: Day = 14;
 
 /// Smiles of every path of a block, fitted step by step.
 #[derive(Debug, Default)]
@@ -48,7 +52,8 @@ impl SurfaceMarks {
                 let years = years_to(state, expiry, settlement);
                 let surface = &self.spx[path];
                 let forward = surface.forward(years);
-                let variance = surface.total_variance(math::ln(strike / forward), years);
+                let clock = variance_clock(state, expiry, settlement, years);
+                let variance = surface.total_variance(math::ln(strike / forward), clock);
                 let (total_sd, discount) = (variance.max(0.0).sqrt(), math::exp(-rate * years));
                 Some(Terms { right, forward, strike, total_sd, discount, flags: spx_flags(surface.flags()) })
             }
@@ -88,6 +93,25 @@ impl SurfaceMarks {
     }
 }
 
+/// Years of variance until an expiry: sessions, nights and weekends at their own pace up to [`CLOCK_FULL`] days,
+/// calendar time from [`CLOCK_NONE`] days, as the indices that set the level have it.
+fn variance_clock(state: &MarketState, expiry: Day, settlement: Settlement, years: f64) -> f64 {
+    let days = expiry - state.day;
+    if days >= CLOCK_NONE {
+        return years;
+    }
+    let openings = calendar::sessions_between(state.day, expiry) as f64;
+    let today = (calendar::close_seconds(state.day) - state.seconds.max(OPEN_SECONDS)).max(0);
+    let whole = match settlement {
+        Settlement::Am => openings - 1.0,
+        Settlement::Pm => openings,
+    };
+    let session_seconds = f64::from(today) + whole.max(0.0) * f64::from(CLOSE_SECONDS - OPEN_SECONDS);
+    let clock = spx::variance_years(years, session_seconds, openings);
+    let weight = f64::from(CLOCK_NONE - days) / f64::from(CLOCK_NONE - CLOCK_FULL);
+    years + weight.min(1.0) * (clock - years)
+}
+
 /// What a smile says of itself, in the terms of a mark.
 fn spx_flags(surface: u32) -> u32 {
     let clamped = spx::flag::LEVEL_CLAMPED | spx::flag::CALENDAR_CLAMPED;
@@ -120,7 +144,8 @@ impl Marks for SurfaceMarks {
                 vix9d: state.vix9d[path],
                 vix3m: state.vix3m[path],
                 vix6m: state.vix6m[path],
-                skew: state.skew[path],
+                // Leave-one-chain-out, SKEW helps only beside a term structure (docs/surface.md).
+                skew: if state.vix3m[path].is_finite() { state.skew[path] } else { f64::NAN },
             }));
             self.vx_scratch.clear();
             self.vx_scratch.extend((0..state.vx_expiry.len()).map(|i| state.vx_price[i * n + path]));
