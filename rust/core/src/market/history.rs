@@ -30,6 +30,17 @@ const MID_GIVEN_PRIOR_CLOSE: f64 = 0.48;
 const OPEN_GIVEN_PRIOR: [f64; 3] = [0.02, 0.23, 0.23];
 /// The same without high and low (R2 0.26).
 const OPEN_GIVEN_PRIOR_CLOSE: f64 = 0.30;
+/// Weights of the log distances of open, close, high and low from the prior close in the 09:30 price where the open
+/// lags: published opens of many years hold a tenth of the overnight move, because most shares had not traded yet, so
+/// that high and low start from the prior close too (R2 0.55 against SPY's opens 1999-2016, the open itself 0.12).
+const OPEN_GIVEN_LAGGING: [f64; 4] = [1.76, -0.25, 0.51, 0.44];
+/// Weights of the log distances of close, high and low from the prior close in the 11:00 price where the open lags
+/// (37 bp off SPY's 11:00 price; with [`MID_GIVEN_PRIOR`] 47 bp). An open from SPY adds nothing to them.
+const MID_GIVEN_LAGGING: [f64; 3] = [-0.27, 0.76, 0.69];
+/// Opens lag where the squared overnight moves of so many sessions before sum to less than this share of the squared
+/// close-to-close moves: SPY's share is a third, that of S&P 500 opens 1999-2016 is 0 to 0.05.
+const LAGGING_SESSIONS: usize = 252;
+const LAGGING_SHARE: f64 = 0.05;
 /// Log move of VIX per log move of the S&P 500 from the prior close to the open.
 const VIX_OPEN_BETA: f64 = -3.7;
 /// Weights of the log distances of close, high and low from the open in the VIX at 11:00 (VXX hours 2009-2017: R2 0.62).
@@ -169,6 +180,10 @@ pub struct HistorySource {
     steps: Vec<Step>,
     /// S&P 500 open that is a price: live or carried by SPY.
     spx_open: Vec<(f64, SettlementSource)>,
+    /// Whether the S&P 500 open of the session repeats the prior close or lags behind the market.
+    is_lagging: Vec<bool>,
+    /// Sums over the sessions so far of the squared moves from the prior close to the open and to the close.
+    squared_moves: Vec<[f64; 2]>,
     /// VIX open that is a price, else NaN.
     vix_open: Vec<f64>,
     /// VIX close with holes carried on.
@@ -351,6 +366,8 @@ impl HistorySource {
             columns,
             steps: Vec::with_capacity(3 * n),
             spx_open: Vec::with_capacity(n),
+            is_lagging: Vec::with_capacity(n),
+            squared_moves: Vec::with_capacity(n),
             vix_open: Vec::with_capacity(n),
             vix_close: Vec::with_capacity(n),
             futures_offset: vec![0],
@@ -380,7 +397,11 @@ impl HistorySource {
         let raw_open = at(&c.spx_open, session);
         let (high, low) = (at(&c.spx_high, session), at(&c.spx_low, session));
         let mut names: Vec<&str> = Vec::new();
-        let open = if is_live_open(raw_open, high, low, c.spx_close[session], prior_close) {
+        let is_lagging = self.opens_lag(session);
+        let is_live = is_live_open(raw_open, high, low, c.spx_close[session], prior_close) && !is_lagging;
+        // A bar that merely repeats its close has no range to start from the prior close.
+        let has_range = is_positive(raw_open) && is_positive(high) && is_positive(low) && high > low;
+        let open = if is_live {
             (raw_open, SettlementSource::Open)
         } else {
             names.push(if is_positive(raw_open) { "spx_open_stale" } else { "spx_open_missing" });
@@ -410,11 +431,65 @@ impl HistorySource {
             names.push(if is_positive(raw_vix) { "vix_open_stale" } else { "vix_open_missing" });
             f64::NAN
         };
+        self.is_lagging.push(!is_live && has_range);
+        self.sum_moves(session);
         self.spx_open.push(open);
         self.vix_open.push(vix_open);
         self.vix_close.push(vix_close);
         for name in names {
             self.count(name);
+        }
+    }
+
+    /// Whether published opens lagged behind the market over the sessions before `session`.
+    fn opens_lag(&self, session: usize) -> bool {
+        let Some(from) = session.checked_sub(LAGGING_SESSIONS + 1) else { return false };
+        let (begin, end) = (self.squared_moves[from], self.squared_moves[session - 1]);
+        end[0] - begin[0] < LAGGING_SHARE * (end[1] - begin[1])
+    }
+
+    fn sum_moves(&mut self, session: usize) {
+        let c = &self.columns;
+        let before = self.squared_moves.last().copied().unwrap_or_default();
+        let squared = |price: f64| match session.checked_sub(1) {
+            Some(prior) if is_positive(price) => (price / c.spx_close[prior] - 1.0).powi(2),
+            _ => 0.0,
+        };
+        let open = at(&c.spx_open, session);
+        // A session without an open says nothing about opens.
+        let moves = if is_positive(open) { [squared(open), squared(c.spx_close[session])] } else { [0.0; 2] };
+        self.squared_moves.push([before[0] + moves[0], before[1] + moves[1]]);
+    }
+
+    /// The 09:30 price of a session without a live open, from its own bar.
+    fn bridged_open(&self, session: usize) -> Option<f64> {
+        let c = &self.columns;
+        let prior = c.spx_close[session.checked_sub(1)?];
+        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
+        if !self.is_lagging[session] {
+            return Some(bridge(prior, close, high, low, OPEN_GIVEN_PRIOR, OPEN_GIVEN_PRIOR_CLOSE));
+        }
+        let [by_open, by_close, by_high, by_low] = OPEN_GIVEN_LAGGING;
+        let distance = |price: f64| math::ln(price / prior);
+        let log = by_open * distance(at(&c.spx_open, session))
+            + by_close * distance(close)
+            + by_high * distance(high)
+            + by_low * distance(low);
+        Some(prior * math::exp(log))
+    }
+
+    /// The 11:00 price of a session from its own bar.
+    fn mid_morning(&self, session: usize) -> Option<f64> {
+        let c = &self.columns;
+        let (open, _) = self.spx_open[session];
+        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
+        let prior = session.checked_sub(1).map(|p| c.spx_close[p]);
+        match prior {
+            Some(prior) if self.is_lagging[session] => {
+                Some(bridge(prior, close, high, low, MID_GIVEN_LAGGING, MID_GIVEN_PRIOR_CLOSE))
+            }
+            _ if is_positive(open) => Some(bridge(open, close, high, low, MID_GIVEN_OPEN, MID_GIVEN_OPEN_CLOSE)),
+            _ => prior.map(|p| bridge(p, close, high, low, MID_GIVEN_PRIOR, MID_GIVEN_PRIOR_CLOSE)),
         }
     }
 
@@ -495,7 +570,6 @@ impl HistorySource {
         if !has_bars {
             let (open, open_source) = self.spx_open[session];
             let prior = session.checked_sub(1).map(|p| (c.spx_close[p], self.vix_close[p]));
-            let (high, low) = (at(&c.spx_high, session), at(&c.spx_low, session));
             let vix_open = self.vix_open[session];
             let has_open = is_positive(open);
             let open_flags = if open_source == SettlementSource::EtfOpen { flag::SPOT_PROXY } else { 0 };
@@ -509,12 +583,7 @@ impl HistorySource {
                 step(OPEN_SECONDS, open, vix_at_open, open_flags | vix_flags, 0, false);
             }
             if options.mid_morning {
-                let mid = if has_open {
-                    Some(bridge(open, spx_close, high, low, MID_GIVEN_OPEN, MID_GIVEN_OPEN_CLOSE))
-                } else {
-                    prior.map(|(p, _)| bridge(p, spx_close, high, low, MID_GIVEN_PRIOR, MID_GIVEN_PRIOR_CLOSE))
-                };
-                if let (Some(spot), true) = (mid, vix_at_open.is_finite()) {
+                if let (Some(spot), true) = (self.mid_morning(session), vix_at_open.is_finite()) {
                     let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
                     let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
                     step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
@@ -665,11 +734,8 @@ impl MarketSource for HistorySource {
         if is_positive(open) {
             return SettlementValue { value: open, source };
         }
-        // Against SPY's opens the bridge errs by 56 bp (root mean square), the plain close by 104 bp.
-        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
-        let value = session.checked_sub(1).map_or(close, |prior| {
-            bridge(c.spx_close[prior], close, high, low, OPEN_GIVEN_PRIOR, OPEN_GIVEN_PRIOR_CLOSE)
-        });
+        // Against SPY's opens the bridge errs by 49 bp (root mean square), the published open by 61, the close by 104.
+        let value = self.bridged_open(session).unwrap_or(self.columns.spx_close[session]);
         SettlementValue { value, source: SettlementSource::CloseFallback }
     }
 
