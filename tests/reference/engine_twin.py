@@ -94,7 +94,9 @@ def is_monthly_expiry(product: str, day: int) -> bool:
     return day in monthly_expiries(product, day, 1)
 
 
-SESSIONS = [int(x) for x in _core.calendar_sessions(int(np.datetime64("1990-01-02", "D").astype(int)), 24_000)]
+SESSIONS = [
+    int(x) for x in _core.calendar_sessions(int(np.datetime64("1990-01-02", "D").astype(int)), 24_000)
+]
 SESSION_INDEX = {day: index for index, day in enumerate(SESSIONS)}
 
 
@@ -599,7 +601,11 @@ class Twin:
         if self.book.hedge and self.is_time(step, self.book.hedge.trade_time) and self.hedge_day != step.day:
             self.hedge_day = step.day
             self.trade_layers(step, known)
-        if self.book.condor and self.is_time(step, self.book.condor.entry_time) and self.entry_day != step.day:
+        if (
+            self.book.condor
+            and self.is_time(step, self.book.condor.entry_time)
+            and self.entry_day != step.day
+        ):
             self.entry_day = step.day
             self.enter(step, known)
         if self.book.portfolio and self.rebalance_due and step.is_close:
@@ -886,9 +892,7 @@ class Twin:
         self.decide(step, name, layer.contracts, wanted)
         for holding, fill in zip([*old, *new], self.fill(step, order, patient=True), strict=True):
             self.trade(step, holding, fill, position, name)
-        self.layers[index] = Layer(
-            new, expiry if new else None, position, max(wanted, 0) if new else 0
-        )
+        self.layers[index] = Layer(new, expiry if new else None, position, max(wanted, 0) if new else 0)
 
     # ---- index holding
 
@@ -916,9 +920,7 @@ class Twin:
             for holding in layer.legs:
                 if holding.is_future:
                     months = max((holding.leg.expiry - step.day) // 30 + 1, 1)
-                    each = _core.vx_initial_margin_cents(
-                        step.day, self.market.mid(step, holding.leg), months
-                    )
+                    each = _core.vx_initial_margin_cents(step.day, self.market.mid(step, holding.leg), months)
                     total += abs(holding.contracts) * math.ceil(each * self.book.margin_stress)
         return total
 
@@ -954,7 +956,9 @@ class Twin:
                 condor.exit = "condor.exit_dte"
             if condor.exit:
                 self.decide(step, condor.exit, condor.contracts, 0)
-        for layer, layer_rule in zip(self.layers, self.book.hedge.layers if self.book.hedge else (), strict=True):
+        for layer, layer_rule in zip(
+            self.layers, self.book.hedge.layers if self.book.hedge else (), strict=True
+        ):
             roll_dte = layer_rule.roll_dte
             if roll_dte is None:
                 roll_dte = layer_rule.dte - min(30, round(0.3 * layer_rule.dte))
