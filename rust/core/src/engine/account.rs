@@ -11,6 +11,7 @@ use crate::calendar;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
 use crate::instrument::{DAY_SECONDS, Day, Instrument, Right, Settlement};
+use crate::margin::account::{AccountInput, excess_cents};
 use crate::margin::futures::vx_initial_margin_cents;
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::market::MarketState;
@@ -810,15 +811,26 @@ impl BookAccount {
 
     // ---- margin, decisions, the close
 
-    /// Cash less requirements in cents (Reg-T account identity).
+    /// Cash less requirements in cents, with the variation of futures that is not in cash yet (Reg-T account identity).
     fn excess<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        self.account.cash - self.requirement(book, step)
+        let lots = self.layers.iter().flat_map(|layer| layer.lots.iter());
+        let variation = lots.filter(|lot| !step.legs.instrument(lot.slot).is_funded()).map(|lot| lot.value).sum();
+        excess_cents(&AccountInput {
+            cash_cents: self.account.cash,
+            // Premiums of long options have left the cash already.
+            long_cost_cents: 0,
+            payoff_requirement_cents: self.condor_requirement(),
+            vx_initial_cents: self.futures_requirement(book, step),
+            vx_variation_cents: variation,
+        })
     }
 
-    fn requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        let condors: i64 = self.condors.iter().map(|condor| condor.requirement).sum();
-        let futures: i64 = self
-            .layers
+    fn condor_requirement(&self) -> i64 {
+        self.condors.iter().map(|condor| condor.requirement).sum()
+    }
+
+    fn futures_requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
+        self.layers
             .iter()
             .flat_map(|layer| layer.lots.iter())
             .filter(|lot| !step.legs.instrument(lot.slot).is_funded())
@@ -829,14 +841,13 @@ impl BookAccount {
                 let each = vx_initial_margin_cents(step.state.day, quote.mid, months_out) as f64;
                 lot.contracts.abs() * (each * book.margin_stress).ceil() as i64
             })
-            .sum();
-        condors + futures
+            .sum()
     }
 
     /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
     pub fn conclude<M: Marks, P: Policy>(&mut self, book: &Book, policy: &mut P, step: &mut Step<'_, M>) {
-        let requirement = self.requirement(book, step);
-        let excess = self.account.cash - requirement;
+        let requirement = self.condor_requirement() + self.futures_requirement(book, step);
+        let excess = self.excess(book, step);
         self.session_low_excess = self.session_low_excess.min(excess);
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {
