@@ -637,9 +637,11 @@ impl HistorySource {
         if step.is_close {
             return at(column, session);
         }
-        match session.checked_sub(1) {
-            Some(prior) => at(column, prior) * math::exp(log_beta * math::ln(step.vix / self.vix_close[prior])),
-            None => f64::NAN,
+        match session.checked_sub(1).map(|prior| (at(column, prior), self.vix_close[prior])) {
+            Some((before, vix_before)) if before.is_finite() => {
+                before * math::exp(log_beta * math::ln(step.vix / vix_before))
+            }
+            _ => f64::NAN,
         }
     }
 
