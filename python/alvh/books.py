@@ -80,7 +80,7 @@ def _native(value: Any, hint: Any) -> Any:
     elif hint in _KINDS:
         is_flag = isinstance(value, bool)
         if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
-            if hint is int and abs(int(value)) >= _LARGEST:
+            if isinstance(value, numbers.Integral) and hint is int and abs(int(value)) >= _LARGEST:
                 raise TypeError
             return value if value is None else hint(value)
     elif isinstance(value, hint):
