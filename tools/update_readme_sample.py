@@ -24,7 +24,11 @@ def main() -> int:
     tail = rest[rest.index(END) :]
     updated = f"{head}{BEGIN}{sample()}{tail}"
     if "--check" in sys.argv[1:]:
-        print("up to date" if updated == text else "the sample in README.md is stale: run tools/update_readme_sample.py")
+        print(
+            "up to date"
+            if updated == text
+            else "the sample in README.md is stale: run tools/update_readme_sample.py"
+        )
         return int(updated != text)
     README.write_text(updated, encoding="utf-8")
     return 0
