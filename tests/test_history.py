@@ -3,11 +3,10 @@ import pickle
 import zipfile
 from pathlib import Path
 
+import alvh
 import numpy as np
 import pandas as pd
 import pytest
-
-import alvh
 from alvh.errors import AlvhError, ConfigError, DataError, DecodeError, SchemaError
 from alvh.history import History
 
@@ -199,15 +198,15 @@ def test_steps_follow_the_documented_rules(spx, vix, base):
     assert (times[:, 1] == "11:00").all()
     early = alvh.calendar.early_closes("2010-01-04", "2010-12-31")
     assert early.size == 1
-    assert set(times[DAYS == early[0], 2]) == {"13:00"}
-    assert set(times[DAYS != early[0], 2]) == {"16:00"}
+    assert set(times[early[0] == DAYS, 2]) == {"13:00"}
+    assert set(times[early[0] != DAYS, 2]) == {"16:00"}
     spot = steps["spot"].to_numpy().reshape(-1, 3)
     o, h, low, c = (np.log(spx[name].to_numpy()) for name in ("Open", "High", "Low", "Close"))
     mid = o + 0.24 * (c - o) + 0.12 * (h - o) + 0.12 * (low - o)
     np.testing.assert_allclose(spot, np.exp(np.column_stack([o, mid, c])), rtol=1e-13)
     fear = steps["vix"].to_numpy().reshape(-1, 3)
-    vo, vc = np.log(vix["OPEN"].to_numpy()), np.log(vix["CLOSE"].to_numpy())
-    vm = vo + 0.31 * (vc - vo) - 6.2 * ((mid - o) - 0.5 * (c - o))
+    vo, vh, vl, vc = (np.log(vix[name].to_numpy()) for name in ("OPEN", "HIGH", "LOW", "CLOSE"))
+    vm = vo - 0.25 * (vc - vo) + 0.60 * (vh - vo) + 0.60 * (vl - vo)
     np.testing.assert_allclose(fear, np.exp(np.column_stack([vo, vm, vc])), rtol=1e-12)
     flags = steps["flags"].to_numpy().reshape(-1, 3)
     no_rate, vx_proxy = 1 << 5, 1 << 2
@@ -257,7 +256,7 @@ def test_flat_bars_are_not_opens(spx, vix):
 def test_settlement_sources_in_their_order(spx, vix, tmp_path):
     expiry = alvh.calendar.vx_expiries("2010-05-01", "2010-05-31")[0]
     label = expiry.astype(object).strftime("K (%b %y)")
-    days = DAYS[(DAYS <= expiry) & (DAYS > expiry - 20)]
+    days = DAYS[(expiry >= DAYS) & (expiry - 20 < DAYS)]
     lines = [f"{d.astype(object):%m/%d/%Y},{label},{30 + i}" for i, d in enumerate(days)]
     path = tmp_path / "VX_may.csv"
     path.write_text("\n".join(["Trade Date,Futures,Settle", *lines]))
@@ -402,6 +401,7 @@ def test_real_daily_history(shared_data):
     assert len(history) == 4_780
     quality = history.quality.set_index(["source", "check"])["count"]
     assert quality["vx", "settlement zero or missing"] == 338
+    assert quality["vx", "settlement below 5"] == 2
     assert quality["vvix", "bad print"] == 6
     assert quality["vix", "close missing"] == 1
     assert ("spx", "session missing") not in quality
@@ -411,7 +411,7 @@ def test_real_daily_history(shared_data):
     assert 0.94 < stale[(years[1:] >= 1999) & (years[1:] <= 2005)].mean() < 0.99
     row = int(np.flatnonzero(history.sessions == np.datetime64("2004-11-08"))[0])
     assert np.isnan(history.columns["vix_open"][row])
-    assert history.columns["vix_close"][row] == 13.84
+    assert history.columns["vix_close"][row] == 13.80
     settled = history.settlements()
     assert settled.loc["2005-01-19", ["vix", "vix_source"]].tolist() == [pytest.approx(12.772), "future"]
     monthly = alvh.calendar.vx_expiries("2004-05-01", "2014-08-31")

@@ -36,8 +36,10 @@ Date = str | dt.date | np.datetime64
 DIVIDEND_YIELD = 0.018
 # VX prices were quoted times ten until 2007-03-26 (CFE information circular IC07-03).
 VX_RESCALED = np.datetime64("2007-03-26", "D")
-# A file whose early prices lie above this median holds them times ten: VIX futures of 2004-2007 were 11 to 25.
+# Early prices with a median above this are still times ten: VIX futures of 2004-2007 were 11 to 25.
 VX_TIMES_TEN_MEDIAN = 60.0
+# Lower settlements are placeholders (1.00 on 2008-04-21): VIX itself has never been below 8.5.
+VX_FLOOR = 5.0
 # Since 1990 no US money-market rate was above 10 %: a larger number is in percent.
 DECIMAL_RATE_LIMIT = 0.10
 # SPY prices above this are in 1/10000 USD.
@@ -93,10 +95,10 @@ class History:
     Parameters
     ----------
     columns : mapping of str to numpy.ndarray
-        Read-only columns: ``day`` (int32 days since 1970-01-01), ``spx_close`` and ``vix_close`` [points], and
-        where given ``spx_open``, ``spx_high``, ``spx_low``, ``vix_open``, ..., ``vix9d_close``, ``rate``
-        [continuous decimal], ``spy_open`` [USD], ``spx_settlement`` [points], ``vx_offset``, ``vx_expiry`` and
-        ``vx_settle`` (VIX futures: rows ``vx_offset[i]`` to ``vx_offset[i + 1]`` are session i), ``bar_*``.
+        Read-only columns: ``day`` (int32 days since 1970-01-01), ``spx_close`` and ``vix_close`` [points],
+        and where given ``spx_open``, ``spx_high``, ``spx_low``, ``vix_open``, ..., ``vix9d_close``, ``rate``
+        [continuous decimal], ``spy_open`` [USD], ``spx_settlement`` [points], ``vx_offset``, ``vx_expiry``
+        and ``vx_settle`` (VIX futures: rows ``vx_offset[i]`` to ``vx_offset[i + 1]`` are session i), bars.
         NaN where missing.
     notes : tuple of str
         What this history cannot cover, one sentence each.
@@ -143,8 +145,8 @@ class History:
     ) -> History:
         """Read, check and align history.
 
-        A source is a path (CSV, also ``.gz`` and ``.zip``, or Parquet), a pandas or polars frame or series, or an
-        object with an Arrow C stream; docs/own-data.md shows the accepted layouts.
+        A source is a path (CSV, also ``.gz`` and ``.zip``, or Parquet), a pandas or polars frame or series,
+        or an object with an Arrow C stream; docs/own-data.md shows the accepted layouts.
 
         Parameters
         ----------
@@ -155,7 +157,7 @@ class History:
         vix9d, vix3m, vix6m, vvix, skew : source, optional
             Cboe indices, closes are used [points].
         rates : source, optional
-            Money-market rate [decimal or percent a year, see ``rates_unit``]; newest first is allowed here only.
+            Money-market rate [decimal or percent a year, see ``rates_unit``]; may be newest first.
         settlement, vix_settlement : source, optional
             Official AM settlements of SPX (SET) and VIX (VRO) [points].
         spy : source, optional
@@ -250,8 +252,8 @@ class History:
         prices = prices.loc[(prices.index >= fear.index[0]) & (prices.index <= fear.index[-1])]
         history = cls.load(prices, fear.loc[fear.index <= prices.index[-1]])
         note = (
-            "Demonstration data 2014-2018: no VIX futures and no VIX settlements (VIX options settle on the VIX close, "
-            "flagged), no VVIX, VIX9D or VIX3M, no interest rates."
+            "Demonstration data 2014-2018: no VIX futures and no VIX settlements (VIX options settle on the "
+            "VIX close, flagged), no VVIX, VIX9D or VIX3M, no interest rates."
         )
         return cls(history.columns, (note, *history.notes), history.quality_rows)
 
@@ -328,7 +330,8 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            ``time`` (New York), ``spot`` and ``vix`` [points], ``flags`` (bits in the order of :meth:`flag_counts`).
+            ``time`` (New York), ``spot`` and ``vix`` [points], ``flags`` (bits in the order of
+            :meth:`flag_counts`).
         """
         import pandas as pd
 
@@ -347,8 +350,8 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            ``spx`` and ``vix`` [points] and what each rests on: ``series``, ``future``, ``open``, ``etf_open``
-            or ``close_fallback``.
+            ``spx`` and ``vix`` [points] and what each rests on: ``series``, ``future``, ``open``,
+            ``etf_open`` or ``close_fallback``.
         """
         import pandas as pd
 
@@ -641,7 +644,7 @@ def _sessions(index: Table, fear: Table, log: _Log, missing: Missing) -> npt.NDA
 def _prices(
     table: Table, prefix: str, days: npt.NDArray[np.datetime64], log: _Log
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Open, high, low and close on sessions; parts of a bar that contradict the rest are set missing and counted."""
+    """Align bars to sessions; parts that contradict the rest of the bar are set missing and counted."""
     columns = {"close": _on_days(table, _close(table), days)}
     if not {"open", "high", "low"} & table.columns.keys() or "close" not in table.columns:
         return {f"{prefix}_close": columns["close"]}
@@ -779,9 +782,11 @@ def _futures(
     day, expiry, settle = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     zero = ~(settle > 0)
     log.add("vx", "settlement zero or missing", day[zero], "left missing")
+    placeholder = ~zero & (settle < VX_FLOOR)
+    log.add("vx", f"settlement below {VX_FLOOR:g}", day[placeholder], "left missing")
     late = day > expiry
     log.add("vx", "row after expiry", day[late & ~zero], "row dropped")
-    keep = ~zero & ~late & np.isin(day, days)
+    keep = ~zero & ~placeholder & ~late & np.isin(day, days)
     day, expiry, settle = day[keep], expiry[keep], settle[keep]
     order = np.lexsort((expiry, day))
     day, expiry, settle = day[order], expiry[order], settle[order]
@@ -876,7 +881,7 @@ def _continuous(table: Table) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.N
 def _bars(
     source: object, tz: str | None, days: npt.NDArray[np.datetime64], today: np.datetime64, log: _Log
 ) -> dict[str, npt.NDArray[Any]]:
-    """Read bars inside sessions: prices at the bar's time, so of OHLC bars labelled by their start the open."""
+    """Read bars inside sessions: prices at the bar's time, the open of OHLC bars labelled by their start."""
     table = _ordered(read_table(source, "bars", intraday=True, tz=tz), today)
     name = next((name for name in ("spot", "open", "close", "value") if name in table.columns), None)
     if name is None:
@@ -917,8 +922,8 @@ def _notes(columns: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
     notes = []
     if "spx_open" not in columns or np.isnan(columns["spx_open"]).all():
         notes.append(
-            "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published condor "
-            "index is then followed with a monthly correlation of about .88 instead of .92."
+            "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published "
+            "condor index is then followed with a monthly correlation of about .88 instead of .92."
         )
     if "vx_settle" not in columns:
         notes.append("No VIX futures: their curve comes from the VIX term structure, flagged.")

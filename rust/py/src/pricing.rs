@@ -1,41 +1,20 @@
 //! Conversion for the pricing functions of the core.
 
-use alvh_core::instrument::Right;
+use alvh_core::pricing::columns::{Black76, Column};
 use alvh_core::pricing::{black, implied_vol};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-type Column<'py> = PyReadonlyArray1<'py, f64>;
+type Floats<'py> = PyReadonlyArray1<'py, f64>;
 type Signs<'py> = PyReadonlyArray1<'py, i8>;
 type Output<'py> = Bound<'py, PyArray1<f64>>;
 
 /// Elements between two looks at pending signals: a few milliseconds.
 const CHUNK: usize = 1 << 15;
 
-/// A column of `n` values or one value for all of them.
-#[derive(Clone, Copy)]
-struct Values<'a, T> {
-    values: &'a [T],
-    step: usize,
-}
-
-impl<'a, T: Copy + numpy::Element> Values<'a, T> {
-    fn new(array: &'a PyReadonlyArray1<'_, T>) -> PyResult<Self> {
-        let values = array.as_slice()?;
-        Ok(Self { values, step: usize::from(values.len() != 1) })
-    }
-
-    #[inline]
-    fn at(self, index: usize) -> T {
-        self.values[index * self.step]
-    }
-}
-
-impl Values<'_, i8> {
-    #[inline]
-    fn right(self, index: usize) -> Right {
-        if self.at(index) > 0 { Right::Call } else { Right::Put }
-    }
+/// A column of one value or as many as there are rows.
+fn column<'a, T: Copy + numpy::Element>(array: &'a PyReadonlyArray1<'_, T>) -> PyResult<Column<'a, T>> {
+    Ok(Column::new(array.as_slice()?))
 }
 
 /// Runs `body` over chunks of 0..n without the GIL, looking at signals between chunks.
@@ -79,35 +58,84 @@ fn frozen<T: numpy::Element>(array: Bound<'_, PyArray1<T>>) -> Bound<'_, PyArray
     array
 }
 
+/// Sign of one name of a right given as UCS-4 characters padded with zeros; `None` for any other name.
+fn sign_of(name: &[u32]) -> Option<i8> {
+    let is = |full: &[u8]| {
+        let (head, padding) = name.split_at(name.len().min(full.len()));
+        let same = head.iter().zip(full).all(|(&got, &want)| got < 128 && got as u8 | 0x20 == want);
+        same && head.len() == full.len() && padding.iter().all(|&character| character == 0)
+    };
+    match name.first()? {
+        0x43 | 0x63 if is(b"c") || is(b"call") => Some(1),
+        0x50 | 0x70 if is(b"p") || is(b"put") => Some(-1),
+        _ => None,
+    }
+}
+
+/// Signs of rights given as UCS-4 text of `width` characters each, and the row of the first that is none.
+#[pyfunction]
+fn right_signs<'py>(
+    py: Python<'py>,
+    characters: PyReadonlyArray1<'py, u32>,
+    width: usize,
+) -> PyResult<(Bound<'py, PyArray1<i8>>, Option<usize>)> {
+    let characters = characters.as_slice()?;
+    let (signs, bad) = py.detach(|| {
+        let names = characters.chunks_exact(width.max(1));
+        let mut signs = Vec::with_capacity(names.len());
+        for name in names {
+            match sign_of(name) {
+                Some(sign) => signs.push(sign),
+                None => return (Vec::new(), Some(signs.len())),
+            }
+        }
+        (signs, None)
+    });
+    Ok((PyArray1::from_vec(py, signs), bad))
+}
+
 #[pyfunction]
 fn black76<'py>(
     py: Python<'py>,
     n: usize,
-    forward: Column<'py>,
-    strike: Column<'py>,
-    years: Column<'py>,
-    vol: Column<'py>,
-    rate: Column<'py>,
+    forward: Floats<'py>,
+    strike: Floats<'py>,
+    years: Floats<'py>,
+    vol: Floats<'py>,
+    rate: Floats<'py>,
     sign: Signs<'py>,
 ) -> PyResult<Output<'py>> {
-    let (f, k, t) = (Values::new(&forward)?, Values::new(&strike)?, Values::new(&years)?);
-    let (v, r, s) = (Values::new(&vol)?, Values::new(&rate)?, Values::new(&sign)?);
-    map(py, n, |i| black::black76(s.right(i), f.at(i), k.at(i), t.at(i), v.at(i), r.at(i)))
+    let options = Black76 {
+        forward: column(&forward)?,
+        strike: column(&strike)?,
+        years: column(&years)?,
+        vol: column(&vol)?,
+        rate: column(&rate)?,
+        sign: column(&sign)?,
+    };
+    let mut out = vec![0.0; n];
+    let mut rest = &mut out[..];
+    chunked(py, n, |range| {
+        let (chunk, after) = std::mem::take(&mut rest).split_at_mut(range.len());
+        options.price(range.start, chunk);
+        rest = after;
+    })?;
+    Ok(frozen(PyArray1::from_vec(py, out)))
 }
 
 #[pyfunction]
 fn black76_greeks<'py>(
     py: Python<'py>,
     n: usize,
-    forward: Column<'py>,
-    strike: Column<'py>,
-    years: Column<'py>,
-    vol: Column<'py>,
-    rate: Column<'py>,
+    forward: Floats<'py>,
+    strike: Floats<'py>,
+    years: Floats<'py>,
+    vol: Floats<'py>,
+    rate: Floats<'py>,
     sign: Signs<'py>,
 ) -> PyResult<Output<'py>> {
-    let (f, k, t) = (Values::new(&forward)?, Values::new(&strike)?, Values::new(&years)?);
-    let (v, r, s) = (Values::new(&vol)?, Values::new(&rate)?, Values::new(&sign)?);
+    let (f, k, t) = (column(&forward)?, column(&strike)?, column(&years)?);
+    let (v, r, s) = (column(&vol)?, column(&rate)?, column(&sign)?);
     map_greeks(py, n, |i| black::black76_greeks(s.right(i), f.at(i), k.at(i), t.at(i), v.at(i), r.at(i)))
 }
 
@@ -115,17 +143,17 @@ fn black76_greeks<'py>(
 fn black_scholes<'py>(
     py: Python<'py>,
     n: usize,
-    spot: Column<'py>,
-    strike: Column<'py>,
-    years: Column<'py>,
-    vol: Column<'py>,
-    rate: Column<'py>,
-    dividend_yield: Column<'py>,
+    spot: Floats<'py>,
+    strike: Floats<'py>,
+    years: Floats<'py>,
+    vol: Floats<'py>,
+    rate: Floats<'py>,
+    dividend_yield: Floats<'py>,
     sign: Signs<'py>,
 ) -> PyResult<Output<'py>> {
-    let (f, k, t) = (Values::new(&spot)?, Values::new(&strike)?, Values::new(&years)?);
-    let (v, r, s) = (Values::new(&vol)?, Values::new(&rate)?, Values::new(&sign)?);
-    let q = Values::new(&dividend_yield)?;
+    let (f, k, t) = (column(&spot)?, column(&strike)?, column(&years)?);
+    let (v, r, s) = (column(&vol)?, column(&rate)?, column(&sign)?);
+    let q = column(&dividend_yield)?;
     map(py, n, |i| black::black_scholes(s.right(i), f.at(i), k.at(i), t.at(i), v.at(i), r.at(i), q.at(i)))
 }
 
@@ -133,17 +161,17 @@ fn black_scholes<'py>(
 fn black_scholes_greeks<'py>(
     py: Python<'py>,
     n: usize,
-    spot: Column<'py>,
-    strike: Column<'py>,
-    years: Column<'py>,
-    vol: Column<'py>,
-    rate: Column<'py>,
-    dividend_yield: Column<'py>,
+    spot: Floats<'py>,
+    strike: Floats<'py>,
+    years: Floats<'py>,
+    vol: Floats<'py>,
+    rate: Floats<'py>,
+    dividend_yield: Floats<'py>,
     sign: Signs<'py>,
 ) -> PyResult<Output<'py>> {
-    let (f, k, t) = (Values::new(&spot)?, Values::new(&strike)?, Values::new(&years)?);
-    let (v, r, s) = (Values::new(&vol)?, Values::new(&rate)?, Values::new(&sign)?);
-    let q = Values::new(&dividend_yield)?;
+    let (f, k, t) = (column(&spot)?, column(&strike)?, column(&years)?);
+    let (v, r, s) = (column(&vol)?, column(&rate)?, column(&sign)?);
+    let q = column(&dividend_yield)?;
     map_greeks(py, n, |i| black::black_scholes_greeks(s.right(i), f.at(i), k.at(i), t.at(i), v.at(i), r.at(i), q.at(i)))
 }
 
@@ -151,15 +179,15 @@ fn black_scholes_greeks<'py>(
 fn implied_vol_codes<'py>(
     py: Python<'py>,
     n: usize,
-    price: Column<'py>,
-    forward: Column<'py>,
-    strike: Column<'py>,
-    years: Column<'py>,
-    rate: Column<'py>,
+    price: Floats<'py>,
+    forward: Floats<'py>,
+    strike: Floats<'py>,
+    years: Floats<'py>,
+    rate: Floats<'py>,
     sign: Signs<'py>,
 ) -> PyResult<(Output<'py>, Bound<'py, PyArray1<u8>>)> {
-    let (p, f, k) = (Values::new(&price)?, Values::new(&forward)?, Values::new(&strike)?);
-    let (t, r, s) = (Values::new(&years)?, Values::new(&rate)?, Values::new(&sign)?);
+    let (p, f, k) = (column(&price)?, column(&forward)?, column(&strike)?);
+    let (t, r, s) = (column(&years)?, column(&rate)?, column(&sign)?);
     let mut vols = Vec::with_capacity(n);
     let mut codes = Vec::with_capacity(n);
     chunked(py, n, |range| {
@@ -176,6 +204,7 @@ fn implied_vol_codes<'py>(
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("GREEK_NAMES", black::Greeks::NAMES)?;
     module.add("IMPLIED_VOL_REASONS", implied_vol::Reason::NAMES)?;
+    module.add_function(wrap_pyfunction!(right_signs, module)?)?;
     module.add_function(wrap_pyfunction!(black76, module)?)?;
     module.add_function(wrap_pyfunction!(black76_greeks, module)?)?;
     module.add_function(wrap_pyfunction!(black_scholes, module)?)?;
