@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from alvh.errors import AlvhError, InternalError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 DAYS = alvh.calendar.sessions("2012-01-03", "2013-03-28")
@@ -139,6 +139,10 @@ answered = 0
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@example([("spx", 150, 3, 1e18)], "flag")
+@example([("spx", 300, 1, 1e300)], "flag")
+@example([("vix3m", 0, 0, 1e18)], "flag")
+@example([("settlement", 300, 0, 1e18)], "flag")
 @given(cells=st.lists(CELLS, max_size=3), missing=st.sampled_from(["raise", "flag", "drop"]))
 def check_no_number_in_a_frame_is_more_than_a_typed_error(
     cells: list[tuple[str, int, int, float]], missing: str, spx: pd.DataFrame, vix: pd.DataFrame
