@@ -11,7 +11,7 @@ import json
 import math
 import numbers
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -80,7 +80,7 @@ def _native(value: Any, hint: Any) -> Any:
     elif hint in _KINDS:
         is_flag = isinstance(value, bool)
         if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
-            if hint is int and abs(value) >= _LARGEST:
+            if hint is int and abs(int(value)) >= _LARGEST:
                 raise TypeError
             return value if value is None else hint(value)
     elif isinstance(value, hint):
@@ -95,7 +95,7 @@ def _is_finite(value: Any) -> bool:
 
 
 @functools.cache
-def _hints(part: type) -> dict[str, Any]:
+def _hints(part: Hashable) -> dict[str, Any]:
     return get_type_hints(part)
 
 

@@ -16,11 +16,8 @@ use record::{BookSeries, Partial, Record};
 
 use crate::book::{Book, RESERVED_BUCKETS};
 use crate::error::{Error, Fault, Result};
-<<<<<<< HEAD
 use crate::instrument::Instrument;
-=======
 use crate::market::state::{SettlementSource, SettlementValue};
->>>>>>> speed
 use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
 use crate::math;

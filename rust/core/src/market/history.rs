@@ -197,6 +197,10 @@ fn at(column: &[f64], session: usize) -> f64 {
     column.get(session).copied().unwrap_or(f64::NAN)
 }
 
+fn square(x: f64) -> f64 {
+    x * x
+}
+
 fn is_positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
@@ -471,7 +475,7 @@ impl HistorySource {
         let c = &self.columns;
         let before = self.squared_moves.last().copied().unwrap_or_default();
         let squared = |price: f64| match session.checked_sub(1) {
-            Some(prior) if is_positive(price) => (price / c.spx_close[prior] - 1.0).powi(2),
+            Some(prior) if is_positive(price) => square(price / c.spx_close[prior] - 1.0),
             _ => 0.0,
         };
         let open = at(&c.spx_open, session);
@@ -601,12 +605,11 @@ impl HistorySource {
             if options.open_step && has_open && vix_at_open.is_finite() {
                 step(OPEN_SECONDS, open, vix_at_open, open_flags | vix_flags, 0, false);
             }
-            if options.mid_morning {
-                if let (Some(spot), true) = (self.mid_morning(session), vix_at_open.is_finite()) {
-                    let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
-                    let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
-                    step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
-                }
+            let has_mid_morning = options.mid_morning && vix_at_open.is_finite();
+            if let (true, Some(spot)) = (has_mid_morning, self.mid_morning(session)) {
+                let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
+                let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
+                step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
             }
         }
         let carried = if c.vix_close[session].is_nan() { flag::VIX_PROXY } else { 0 };

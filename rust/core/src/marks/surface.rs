@@ -106,15 +106,8 @@ impl SurfaceMarks {
         let (smile, forward, flags) = match settlement {
             Some(_) => {
                 let surface = &self.spx[path];
-<<<<<<< HEAD
-                let forward = surface.forward(years);
-                let clock = variance_clock(state, expiry, settlement, years);
-                let variance = surface.total_variance(math::ln(strike / forward), clock);
-                let (total_sd, discount) = (variance.max(0.0).sqrt(), math::exp(-rate * years));
-                Some(Terms { right, forward, strike, total_sd, discount, flags: spx_flags(surface.flags()) })
-=======
-                (Smile::Spx(surface.slice(years)), surface.forward(years), spx_flags(surface.flags()))
->>>>>>> speed
+                let clock = variance_clock(state, expiry, settlement.unwrap_or(Settlement::Am), years);
+                (Smile::Spx(surface.slice(clock)), surface.forward(years), spx_flags(surface.flags()))
             }
             None => {
                 let slice = self.vix[path].slice(expiry);
@@ -156,7 +149,6 @@ impl SurfaceMarks {
     }
 }
 
-<<<<<<< HEAD
 /// Years of variance until an expiry: sessions, nights and weekends at their own pace up to [`CLOCK_FULL`] days,
 /// calendar time from [`CLOCK_NONE`] days, as the indices that set the level have it.
 fn variance_clock(state: &MarketState, expiry: Day, settlement: Settlement, years: f64) -> f64 {
@@ -174,7 +166,8 @@ fn variance_clock(state: &MarketState, expiry: Day, settlement: Settlement, year
     let clock = spx::variance_years(years, session_seconds, openings);
     let weight = f64::from(CLOCK_NONE - days) / f64::from(CLOCK_NONE - CLOCK_FULL);
     years + weight.min(1.0) * (clock - years)
-=======
+}
+
 /// Right, strike, expiry and, of SPX options, the settlement; `None` for anything but an option.
 fn option_of(instrument: Instrument) -> Option<(Right, f64, Day, Option<Settlement>)> {
     match instrument {
@@ -182,7 +175,6 @@ fn option_of(instrument: Instrument) -> Option<(Right, f64, Day, Option<Settleme
         Instrument::VixOption { right, strike, expiry } => Some((right, strike, expiry, None)),
         _ => None,
     }
->>>>>>> speed
 }
 
 /// What a smile says of itself, in the terms of a mark.
