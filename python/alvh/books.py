@@ -11,7 +11,7 @@ import json
 import math
 import numbers
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -95,7 +95,7 @@ def _is_finite(value: Any) -> bool:
 
 
 @functools.cache
-def _hints(part: Hashable) -> dict[str, Any]:
+def _hints(part: Any) -> dict[str, Any]:
     return get_type_hints(part)
 
 
