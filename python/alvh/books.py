@@ -80,9 +80,12 @@ def _native(value: Any, hint: Any) -> Any:
     elif hint in _KINDS:
         is_flag = isinstance(value, bool)
         if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
-            if isinstance(value, numbers.Integral) and hint is int and abs(int(value)) >= _LARGEST:
+            if hint is types.NoneType:
+                return None
+            native = hint(value)
+            if hint is int and abs(native) >= _LARGEST:
                 raise TypeError
-            return value if value is None else hint(value)
+            return native
     elif isinstance(value, hint):
         return value
     raise TypeError
@@ -115,7 +118,8 @@ class _Part:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        for name, hint in _hints(type(self)).items():
+        part: Any = type(self)
+        for name, hint in _hints(part).items():
             given = getattr(self, name)
             try:
                 value = _native(given, hint)

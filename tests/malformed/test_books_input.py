@@ -25,7 +25,8 @@ def refused(part: str, text: str) -> bool:
         message = str(error)
         assert message.startswith("CFG")
         assert len(message.splitlines()) == 1
-        assert ": got " in message and ", expected " in message
+        assert ": got " in message
+        assert ", expected " in message
         return True
     return False
 
