@@ -6,10 +6,14 @@ Every field is checked by the core when an object is made; a :class:`~alvh.error
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
+import numbers
+import types
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from alvh import _core
 from alvh.errors import ConfigError
@@ -34,14 +38,71 @@ VixGate = Literal["strict", "lenient", "none"]
 Expiries = Literal["monthly", "weekly"]
 
 
-def _finite(owner: str, name: str, value: object) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError("CFG099", owner, name, repr(value), "a finite number")
+_KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "True or False"),
+    int: (numbers.Integral, "an integer"),
+    float: (numbers.Real, "a number"),
+    str: (str, "a string"),
+    types.NoneType: (types.NoneType, "None"),
+}
+# Integers of the core.
+_LARGEST = 2**31
+
+
+def _described(hint: Any) -> str:
+    """Say what a field of this type takes."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(_described(each) for each in get_args(hint))
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return "a tuple"
+    return _KINDS[hint][1] if hint in _KINDS else str(hint.__name__)
+
+
+def _native(value: Any, hint: Any) -> Any:
+    """Return a value in the built-in type of its field; raises TypeError when it has another one."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        for each in parts:
+            try:
+                return _native(value, each)
+            except TypeError:
+                continue
+    elif origin is Literal:
+        if isinstance(value, str) and value in parts:
+            return str(value)
+    elif origin is tuple:
+        if isinstance(value, (tuple, list)):
+            hints = [parts[0]] * len(value) if parts[-1] is ... else parts
+            if len(hints) == len(value):
+                return tuple(_native(each, part) for each, part in zip(value, hints, strict=True))
+    elif hint in _KINDS:
+        is_flag = isinstance(value, bool)
+        if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
+            if hint is int and abs(int(value)) >= _LARGEST:
+                raise TypeError
+            return value if value is None else hint(value)
+    elif isinstance(value, hint):
+        return value
+    raise TypeError
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+@functools.cache
+def _hints(part: Hashable) -> dict[str, Any]:
+    return get_type_hints(part)
 
 
 def _seconds(owner: str, name: str, text: str) -> int:
     hours, colon, minutes = text.partition(":")
-    if not (colon and hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and int(minutes) < 60):
+    is_time = colon and (hours + minutes).isdecimal() and len(hours) <= 2 and len(minutes) == 2
+    if not (is_time and hours and int(minutes) < 60):
         raise ConfigError("CFG098", owner, name, repr(text), "a time of day HH:MM, New York")
     return int(hours) * 3600 + int(minutes) * 60
 
@@ -54,8 +115,15 @@ class _Part:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        for part in dataclasses.fields(self):  # type: ignore[arg-type]
-            _finite(owner, part.name, getattr(self, part.name))
+        for name, hint in _hints(type(self)).items():
+            given = getattr(self, name)
+            try:
+                value = _native(given, hint)
+            except (TypeError, OverflowError):
+                raise ConfigError("CFG097", owner, name, repr(given), _described(hint)) from None
+            if not _is_finite(value):
+                raise ConfigError("CFG099", owner, name, repr(given), "a finite number")
+            object.__setattr__(self, name, value)
         _core.check_part(owner, json.dumps(self._encode()))
 
 
@@ -70,6 +138,8 @@ class IronCondor(_Part):
     ----------
     dte : int
         Target calendar days to expiry; the nearest listed expiry is taken, the later of two equally near.
+    dte_tolerance : int or None
+        An entry is skipped when the nearest listed expiry misses `dte` by more days than this. Default: never.
     short_delta : float or None
         Absolute forward delta of the short strikes, in (0, 0.5). Default 0.16 unless another strike rule is given.
     wing_width : float or None
@@ -129,6 +199,7 @@ class IronCondor(_Part):
     min_credit: float = 0.06
     tier: Tier = "balanced"
     vix_gate: VixGate = "strict"
+    dte_tolerance: int | None = None
 
     def __post_init__(self) -> None:
         if self.short_delta is None and self.daily_range_multiple is None and self.target_credit is None:
@@ -141,6 +212,7 @@ class IronCondor(_Part):
             sizing = {"collateral": self.collateral_multiple}
         return {
             "dte": self.dte,
+            "dte_tolerance": self.dte_tolerance,
             "short_delta": self.short_delta,
             "daily_range_multiple": self.daily_range_multiple,
             "target_credit": self.target_credit,
@@ -207,8 +279,12 @@ class HedgeLayer(_Part):
         roll_dte = self.roll_dte
         if roll_dte is None:
             roll_dte = self.dte - min(30, round(0.3 * self.dte))
+        is_spread = self.instrument == "vix_call_spread"
+        if is_spread != (self.short_delta is not None):
+            rule = "0 < short_delta < delta" if is_spread else "None: only a call spread sells a call"
+            raise ConfigError("CFG028", "HedgeLayer", "short_delta", repr(self.short_delta), rule)
         instrument: str | dict[str, float | None] = self.instrument
-        if instrument == "vix_call_spread":
+        if is_spread:
             instrument = {"vix_call_spread": self.short_delta}
         sizing: dict[str, Any] = {"weight": self.weight}
         if self.premium_by_future:
@@ -260,16 +336,24 @@ class LayeredHedge(_Part):
 
 
 @dataclass(frozen=True)
-class IndexPortfolio:
+class IndexPortfolio(_Part):
     """A long holding of the S&P 500 with dividends reinvested.
 
     Parameters
     ----------
     weight : float
         Share of what the hedge leaves, in [0, 1].
+
+    Raises
+    ------
+    ConfigError
+        When the weight breaks its rule.
     """
 
     weight: float = 1.0
+
+    def _encode(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -346,7 +430,7 @@ class Book(_Part):
             "capital": self.capital,
             "condor": self.condor._encode() if self.condor else None,
             "hedge": self.hedge._encode() if self.hedge else None,
-            "portfolio": dataclasses.asdict(self.portfolio) if self.portfolio else None,
+            "portfolio": self.portfolio._encode() if self.portfolio else None,
             "costs": self.costs._encode(),
             "margin_stress": self.margin_stress,
             "cash_earns_rate": self.cash_earns_rate,
@@ -483,7 +567,7 @@ def vix_tail_hedge(capital: float = 10_000_000.0) -> Book:
     )
 
 
-_NAMED = {
+_NAMED: dict[str, Callable[[], Book]] = {
     "unhedged": unhedged,
     "static": static,
     "condor_index": condor_index,

@@ -11,6 +11,7 @@ use crate::calendar;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
 use crate::instrument::{DAY_SECONDS, Day, Instrument, Right, Settlement};
+use crate::margin::account::{AccountInput, excess_cents};
 use crate::margin::futures::vx_initial_margin_cents;
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::market::MarketState;
@@ -71,6 +72,9 @@ struct Layer {
     roll_due: bool,
     roll_held: bool,
 }
+
+/// The contracts of a layer with their signs, and their expiry.
+type LayerChoice = (Vec<(Instrument, i64)>, Option<Day>);
 
 /// What was known on the step before: orders are decided on it.
 #[derive(Debug, Clone)]
@@ -149,6 +153,11 @@ impl BookAccount {
         let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
         let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
         condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+    }
+
+    /// Everything held: contract and signed number.
+    pub fn held(&self, legs: &LegTable) -> Vec<(Instrument, i64)> {
+        self.lots().map(|lot| (legs.instrument(lot.slot), lot.contracts)).collect()
     }
 
     fn open_contracts(&self) -> i64 {
@@ -413,7 +422,7 @@ impl BookAccount {
                 mid: leg.quote.mid,
                 price: fill.price,
                 fee_cents: fill.fee_cents,
-                slippage_cents: leg.contracts * (fill.mid_cents - fill.price_cents),
+                slippage_cents: leg.contracts * (fill.price_cents - fill.mid_cents),
                 bucket,
                 position,
                 rule,
@@ -454,6 +463,11 @@ impl BookAccount {
             self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(rule.dte));
             return;
         };
+        let miss = (expiry.day - step.state.day - rule.dte).abs();
+        if rule.dte_tolerance.is_some_and(|tolerance| miss > tolerance) {
+            self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(expiry.day - step.state.day));
+            return;
+        }
         let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
         let daily_range = strikes::expected_daily_range(nine_day, 100.0 * known.realised_vol);
         let series = Series { state: step.state, path: step.path, product, expiry };
@@ -686,7 +700,7 @@ impl BookAccount {
         layer: &HedgeLayer,
         index: usize,
         sold: Option<Day>,
-    ) -> Option<(Vec<(Instrument, i64)>, Option<Day>)> {
+    ) -> Option<LayerChoice> {
         if layer.instrument == LayerInstrument::VixNote {
             return Some((vec![(Instrument::VixNote, 1)], None));
         }
@@ -799,15 +813,26 @@ impl BookAccount {
 
     // ---- margin, decisions, the close
 
-    /// Cash less requirements in cents (Reg-T account identity).
+    /// Cash less requirements in cents, with the variation of futures that is not in cash yet (Reg-T account identity).
     fn excess<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        self.account.cash - self.requirement(book, step)
+        let lots = self.layers.iter().flat_map(|layer| layer.lots.iter());
+        let variation = lots.filter(|lot| !step.legs.instrument(lot.slot).is_funded()).map(|lot| lot.value).sum();
+        excess_cents(&AccountInput {
+            cash_cents: self.account.cash,
+            // Premiums of long options have left the cash already.
+            long_cost_cents: 0,
+            payoff_requirement_cents: self.condor_requirement(),
+            vx_initial_cents: self.futures_requirement(book, step),
+            vx_variation_cents: variation,
+        })
     }
 
-    fn requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        let condors: i64 = self.condors.iter().map(|condor| condor.requirement).sum();
-        let futures: i64 = self
-            .layers
+    fn condor_requirement(&self) -> i64 {
+        self.condors.iter().map(|condor| condor.requirement).sum()
+    }
+
+    fn futures_requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
+        self.layers
             .iter()
             .flat_map(|layer| layer.lots.iter())
             .filter(|lot| !step.legs.instrument(lot.slot).is_funded())
@@ -818,14 +843,13 @@ impl BookAccount {
                 let each = vx_initial_margin_cents(step.state.day, quote.mid, months_out) as f64;
                 lot.contracts.abs() * (each * book.margin_stress).ceil() as i64
             })
-            .sum();
-        condors + futures
+            .sum()
     }
 
     /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
     pub fn conclude<M: Marks, P: Policy>(&mut self, book: &Book, policy: &mut P, step: &mut Step<'_, M>) {
-        let requirement = self.requirement(book, step);
-        let excess = self.account.cash - requirement;
+        let requirement = self.condor_requirement() + self.futures_requirement(book, step);
+        let excess = self.excess(book, step);
         self.session_low_excess = self.session_low_excess.min(excess);
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {

@@ -5,7 +5,7 @@ use super::{LegBatch, Marks, OptionProduct, Quote, flag};
 use crate::calendar::{self, listing::ListedExpiry};
 use crate::costs::spread::{SpreadLeg, half_spread_at, vix_multiplier};
 use crate::error::{Error, Fault, Result};
-use crate::instrument::{Day, Instrument, Right, Settlement, years_between};
+use crate::instrument::{CLOSE_SECONDS, Day, Instrument, OPEN_SECONDS, Right, Settlement, years_between};
 use crate::market::{MarketSource, MarketState};
 use crate::math;
 use crate::pricing::black;
@@ -15,6 +15,10 @@ use crate::surface::vix::{VixInputs, VixSlice, VixSurface};
 
 /// Shortest option time: a leg that is marked on its last step keeps its intrinsic value.
 const MIN_YEARS: f64 = 1e-6;
+/// Calendar days to expiry up to which variance runs on the clock of sessions, nights and weekends.
+const CLOCK_FULL: Day = 9;
+/// Calendar days to expiry from which variance runs on calendar time.
+const CLOCK_NONE: Day = 14;
 
 /// Smiles of every path of a block, fitted step by step.
 #[derive(Debug, Default)]
@@ -102,7 +106,8 @@ impl SurfaceMarks {
         let (smile, forward, flags) = match settlement {
             Some(_) => {
                 let surface = &self.spx[path];
-                (Smile::Spx(surface.slice(years)), surface.forward(years), spx_flags(surface.flags()))
+                let clock = variance_clock(state, expiry, settlement.unwrap_or(Settlement::Am), years);
+                (Smile::Spx(surface.slice(clock)), surface.forward(years), spx_flags(surface.flags()))
             }
             None => {
                 let slice = self.vix[path].slice(expiry);
@@ -142,6 +147,25 @@ impl SurfaceMarks {
             Instrument::SpxIndex => (state.spot[path], 0),
         }
     }
+}
+
+/// Years of variance until an expiry: sessions, nights and weekends at their own pace up to [`CLOCK_FULL`] days,
+/// calendar time from [`CLOCK_NONE`] days, as the indices that set the level have it.
+fn variance_clock(state: &MarketState, expiry: Day, settlement: Settlement, years: f64) -> f64 {
+    let days = expiry - state.day;
+    if days >= CLOCK_NONE {
+        return years;
+    }
+    let openings = calendar::sessions_between(state.day, expiry) as f64;
+    let today = (calendar::close_seconds(state.day) - state.seconds.max(OPEN_SECONDS)).max(0);
+    let whole = match settlement {
+        Settlement::Am => openings - 1.0,
+        Settlement::Pm => openings,
+    };
+    let session_seconds = f64::from(today) + whole.max(0.0) * f64::from(CLOSE_SECONDS - OPEN_SECONDS);
+    let clock = spx::variance_years(years, session_seconds, openings);
+    let weight = f64::from(CLOCK_NONE - days) / f64::from(CLOCK_NONE - CLOCK_FULL);
+    years + weight.min(1.0) * (clock - years)
 }
 
 /// Right, strike, expiry and, of SPX options, the settlement; `None` for anything but an option.
@@ -189,7 +213,8 @@ impl Marks for SurfaceMarks {
                 vix9d: state.vix9d[path],
                 vix3m: state.vix3m[path],
                 vix6m: state.vix6m[path],
-                skew: state.skew[path],
+                // Leave-one-chain-out, SKEW helps only beside a term structure (docs/surface.md).
+                skew: if state.vix3m[path].is_finite() { state.skew[path] } else { f64::NAN },
             }));
             self.vx_scratch.clear();
             self.vx_scratch.extend((0..state.vx_expiry.len()).map(|i| state.vx_price[i * n + path]));
@@ -286,8 +311,8 @@ pub struct SurfaceQuery<'a> {
     pub strike: &'a [f64],
     /// Right of all rows.
     pub right: Right,
-    /// Option family of all rows.
-    pub product: OptionProduct,
+    /// Option family of all rows; `None`: SPX on the AM expiry day of a month, SPXW on any other.
+    pub product: Option<OptionProduct>,
     /// Mark of the session.
     pub time: MarkTime,
 }
@@ -359,7 +384,11 @@ fn fill_row(
     rows: &mut SurfaceRows,
 ) {
     let (right, strike, expiry) = (query.right, query.strike[row], query.expiry[row]);
-    let instrument = match query.product {
+    let by_expiry = || {
+        let (year, month, _) = calendar::civil(expiry);
+        if calendar::spx_am_expiry(year, month) == expiry { OptionProduct::Spx } else { OptionProduct::Spxw }
+    };
+    let instrument = match query.product.unwrap_or_else(by_expiry) {
         OptionProduct::Vix => Instrument::VixOption { right, strike, expiry },
         product => Instrument::SpxOption { right, strike, expiry, settlement: product.settlement() },
     };

@@ -7,7 +7,7 @@
 //! where `theta` is the at-the-money-forward total variance of the tenor, `k = ln(K/F)` and `G` a normalised
 //! raw-SVI slice. It is the self-similar surface of Gatheral and Jacquier (2014, doi:10.1080/14697688.2013.819986)
 //! with their `phi` of bounded power-law type and a free SVI slice in place of the SSVI one (Guo, Jacquier, Martini
-//! and Neufcourt 2016, doi:10.1137/15M1030479): calendar total variance rises because `theta` does and
+//! and Neufcourt 2016, doi:10.1137/120900320): calendar total variance rises because `theta` does and
 //! `-1 <= d ln phi / d ln theta <= 0`; butterflies are free of arbitrage for all `eta` up to [`ETA_CAP`].
 //!
 //! The level is not estimated. A volatility index is the strike of a variance swap (log contract), so `theta` of its
@@ -482,7 +482,7 @@ mod tests {
     }
 
     /// Variance-swap strike of the surface itself: the integral of w(k) against the density of d2
-    /// (Fukasawa 2012, doi:10.1142/S0219024912500525).
+    /// (Fukasawa 2012, Mathematical Finance 22(4), arXiv:1008.5055).
     fn index(surface: &SpxSurface, years: f64) -> f64 {
         let root = surface.at_the_money_variance(years).sqrt();
         let d2 = |k: f64| {
