@@ -89,7 +89,7 @@ def test_without_spy_a_lagging_open_is_estimated_from_the_bar():
     assert (table["spx_source"].iloc[253:] == "close_fallback").all()
     log = np.log(spx)
     prior = log["Close"].shift()
-    weights = {"Open": 1.76, "Close": -0.25, "High": 0.51, "Low": 0.44}
+    weights = {"Open": 1.77, "Close": -0.25, "High": 0.51, "Low": 0.44}
     expected = np.exp(prior + sum(w * (log[name] - prior) for name, w in weights.items()))
     assert np.allclose(table["spx"].iloc[253:], expected.iloc[253:], rtol=1e-12)
 
