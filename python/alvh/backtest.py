@@ -40,7 +40,8 @@ def backtest(
     """Run books over a history.
 
     Every book sees the same bars, marks and settlements. What is decided on one bar is filled on the next, at its
-    price and spread. Positions open at the end are marked, not closed.
+    price and spread. Positions open at the end are marked, not closed. Daily history has up to three bars a session
+    (open, mid-morning, close) where the surface marks, and the close alone where quotes do, which are of the close.
 
     Parameters
     ----------
@@ -88,13 +89,16 @@ def backtest(
 
 
 def _run(books: tuple[Book, ...], history: History, marks: SurfaceMarks | QuoteMarks) -> dict[str, Any]:
-    raw = _core.backtest(history.source(), [book.to_json() for book in books], marks.store)
+    # End-of-day quotes say nothing before the close: an open or a mid-morning would fill at a surface instead.
+    has_quotes = isinstance(marks, QuoteMarks)
+    source = history.source(open_step=not has_quotes, mid_morning=not has_quotes)
+    raw = _core.backtest(source, [book.to_json() for book in books], marks.store)
     raw["flags"] = history.flag_counts()
     return raw
 
 
 def _slippage(books: tuple[Book, ...], history: History, marks: SurfaceMarks | QuoteMarks) -> pd.DataFrame:
-    """Final P&L in USD of every book when all orders pay a given share of the half-spreads."""
+    """Work out the final P&L in USD of every book when all orders pay a given share of the half-spreads."""
     import pandas as pd
 
     rows = {}
