@@ -29,7 +29,7 @@ def write(path: Path, n_rows: int) -> int:
     with path.open("w") as file:
         for day in pd.bdate_range("2000-01-03", periods=-(-n_rows // len(strike))):
             expiry = (day + pd.to_timedelta(np.arange(EXPIRIES) * 7, unit="D")).strftime("%Y-%m-%d")
-            bid = rng.integers(1, 40_000, len(strike)) / 20
+            bid = rng.integers(1, 20_000, len(strike)) / 20
             frame = pd.DataFrame(
                 {
                     "quote_date": day.strftime("%Y-%m-%d"),

@@ -37,7 +37,7 @@ def raw_result(
     attribution = np.zeros((n, len(BUCKETS), n_sessions), dtype=np.int64)
     # All books hold the same condors; a common shock hits them and pays the layers of the hedged ones.
     shock = rng.standard_t(3, n_sessions)
-    attribution[:, 0] = (9_000 - 80_000 * np.maximum(shock - 0.5, 0)).astype(np.int64)
+    attribution[:, 0] = (31_000 - 80_000 * np.maximum(shock - 0.5, 0)).astype(np.int64)
     attribution[:, 1] = (8_000 * np.maximum(shock, 0) - 2_500).astype(np.int64)
     attribution[:, 2] = rng.integers(-30_000, 33_000, n_sessions)
     attribution[:, 3] = rng.integers(-3_000, 2_500, n_sessions)
@@ -64,7 +64,10 @@ def raw_result(
                 )
                 for key, value in zip(records, row, strict=True):
                     records[key].append(value)
-    column = {key: np.array(values) for key, values in records.items()}
+    column = {
+        key: np.array(values, dtype=np.float64 if key == "price" else np.int64)
+        for key, values in records.items()
+    }
     n_trades = len(column["book"])
     fee = np.full(n_trades, 260, dtype=np.int64)
     slippage = rng.integers(500, 4_000, n_trades)
@@ -90,7 +93,9 @@ def raw_result(
         "flags": np.zeros(n_trades, dtype=np.uint32),
     }
 
-    sold = np.array([(b, o) for b in range(n) for o in range(0, n_sessions - 30, 21)]).reshape(-1, 2)
+    sold = np.array(
+        [(b, o) for b in range(n) for o in range(0, n_sessions - 30, 21)], dtype=np.int64
+    ).reshape(-1, 2)
     n_condors = len(sold)
     condors = {
         "book": sold[:, 0].astype(np.int32),
@@ -107,7 +112,7 @@ def raw_result(
     }
     incidents = [(0, 5, 0), (0, 30, 3), (0, 60, 3), (n - 1, 70, 4)] if n_sessions > 70 else []
     book_of, session_of, kind_of = (
-        np.array(x, dtype=np.int32) for x in (zip(*incidents, strict=False) if incidents else ((),) * 3)
+        np.array(x, dtype=np.int32) for x in (zip(*incidents, strict=True) if incidents else ((),) * 3)
     )
     equity_cents = round(capital * 100) + np.cumsum(attribution.sum(axis=1), axis=1)
     equity = equity_cents / 100.0
@@ -144,5 +149,11 @@ def raw_result(
         },
         "flags": {"stale_open": 3},
         "marks": {"surface": 120},
-        "provenance": {"seed": 0, "version": "0.1.0", "config_hash": "aa", "data_hash": "bb"},
+        "provenance": {
+            "seed": 0,
+            "version": "0.1.0",
+            "config_hash": "aa",
+            "data_hash": "bb",
+            "books": [{"condor": {"dte": 45}, "capital": capital, "portfolio": None} for _ in books],
+        },
     }

@@ -215,7 +215,7 @@ def test_attribution_sums_exactly_for_random_books(history, seed):
         mine = trades["book"] == number
         by_name = dict(zip(raw["buckets"], raw["attribution"][number].sum(axis=1), strict=True))
         assert by_name["fees"] == -trades["fee_cents"][mine].sum()
-        assert by_name["slippage"] == trades["slippage_cents"][mine].sum()
+        assert by_name["slippage"] == -trades["slippage_cents"][mine].sum()
     condors = raw["condors"]
     settled = condors["exit_rule"] == raw["rules"].index("condor.settlement")
     # At settlement nothing is lost but the wider wing less the credit, and the fees of the entry.

@@ -77,6 +77,10 @@ REFUSED = {
         lambda: IronCondor(min_credit=1.0),
         "IronCondor min_credit: got 1, expected 0 <= min_credit < 1",
     ),
+    "CFG019": (
+        lambda: IronCondor(dte_tolerance=-1),
+        "IronCondor dte_tolerance: got -1, expected 0..730 days",
+    ),
     "CFG020": (
         lambda: HedgeLayer("a b", dte=30),
         'HedgeLayer name: got "a b", expected 1..32 of a-z A-Z 0-9 _',

@@ -7,8 +7,8 @@ shape, the error on every chain in fold and with its whole week left out, and co
 ALVH_SHARED_DATA.
 
 Formulas: Gatheral and Jacquier 2014 (doi:10.1080/14697688.2013.819986) for the surface and its conditions,
-Fukasawa 2012 (doi:10.1142/S0219024912500525) for the variance swap of a smile, Cboe "SKEW Index" white paper
-for SKEW.
+Fukasawa 2012 (Mathematical Finance 22(4), arXiv:1008.5055) for the variance swap of a smile, Cboe
+"SKEW Index" white paper for SKEW.
 """
 
 from __future__ import annotations
@@ -324,6 +324,27 @@ def leave_one_out(slices, index):
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
 
+def deep_puts(data: Path):
+    """Fragments of 2014-15 and 2017: puts far below one delta against the surface of their day.
+
+    They take no part in any estimate, so they are out of sample as they stand.
+    """
+    series = {name: read_index(data, name) for name in ("vix", "vix9d", "vix3m", "skew")}
+    rows = []
+    for name, carry in (("spx_fragments_2014-12_2015-03", -0.018), ("spx_fragments_2017", -0.011)):
+        table = pd.read_csv(data / "options" / f"{name}.csv").rename(columns=str.strip)
+        two_sided = (table.bid > 0.05) & (table.ask < 2 * table.bid + 0.5)
+        quoted = table[(table.type == "put") & two_sided & (table.dte > 20)]
+        for q in quoted.itertuples():
+            years, forward = q.dte / 365, q.underlying_last * np.exp(carry * q.dte / 365)
+            index = {n: float(v.get(pd.Timestamp(q.quotedate), np.nan)) for n, v in series.items()}
+            vol = implied_vol(forward, q.strike, years, (q.bid + q.ask) / 2, -1)
+            if np.isfinite(index["vix"]) and np.isfinite(vol):
+                model = Surface(**index).vol(np.log(q.strike / forward), years)
+                rows.append((name, q.dte, q.strike, index["vix"], 100 * vol, 100 * (model - vol)))
+    return pd.DataFrame(rows, columns=["chain", "dte", "strike", "vix", "vol", "error"])
+
+
 def strip_skew(vol, eta, shape, years=MONTH, cut=3e-5):
     """Cboe SKEW of a slice, its strip ending where an option is worth less than half a tick."""
     root = vol * np.sqrt(years)
@@ -421,6 +442,16 @@ def main(data: Path) -> None:
             for condor in ("condor_20_5", "condor_16_2pct"):
                 error = short[condor]
                 print(f"{condor} credit: median {error.median():+.3f}, absolute {error.abs().median():.3f}")
+
+    print("\ndeep puts, surface less quote in points")
+    print(
+        deep_puts(data)
+        .groupby("chain")[["dte", "vix", "vol", "error"]]
+        .describe(percentiles=[0.25, 0.5, 0.75])
+        .T.unstack(0)
+        .round(1)
+        .to_string()
+    )
 
 
 if __name__ == "__main__":

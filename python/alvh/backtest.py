@@ -7,12 +7,13 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alvh import _core
-from alvh.books import Book
+from alvh.books import Book, LayeredHedge
 from alvh.errors import ConfigError
 from alvh.marks import QuoteMarks, SurfaceMarks, surface
 
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["backtest"]
 
-# Shares of the summed half-spreads at which every result is repeated.
+Marks = SurfaceMarks | QuoteMarks
+Books = tuple[Book, ...]
+
+# Shares of the summed half-spreads at which every result can be repeated.
 FILL_FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# The published claims live in the wing and in the tenor: every study can be repeated at these.
+WINGS = (5.0, 10.0, 25.0, 50.0)
+DTES = (1, 45)
+HEDGE_SCALES = (0.5, 2.0)
 
 
 def backtest(
@@ -40,8 +48,10 @@ def backtest(
     """Run books over a history.
 
     Every book sees the same bars, marks and settlements. What is decided on one bar is filled on the next, at its
-    price and spread. Positions open at the end are marked, not closed. Daily history has up to three bars a session
-    (open, mid-morning, close) where the surface marks, and the close alone where quotes do, which are of the close.
+    price and spread. Daily history has up to three bars a session (open, mid-morning, close) where the surface
+    marks, and the close alone where quotes do, which are of the close. Positions open at the end are marked, not
+    closed. Intervals, the slippage table, the sensitivity to wing, days to expiry and hedge size, and the portfolio
+    margin are computed when first asked for.
 
     Parameters
     ----------
@@ -82,41 +92,103 @@ def backtest(
     return Study(
         raw,
         note=history.note,
-        slippage=_slippage(wanted, history, marks),
+        slippage=partial(_slippage, wanted, history, marks),
+        sensitivity=partial(_sensitivity, wanted, history, marks),
+        portfolio_margin=partial(_portfolio_margin, wanted, history, marks),
         seed=seed,
         replicates=replicates,
     )
 
 
-def _run(books: tuple[Book, ...], history: History, marks: SurfaceMarks | QuoteMarks) -> dict[str, Any]:
+def _run(books: Books, history: History, marks: Marks, *, scan_portfolio: bool = False) -> dict[str, Any]:
+    encoded = [book.to_json() for book in books]
     # End-of-day quotes say nothing before the close: an open or a mid-morning would fill at a surface instead.
     has_quotes = isinstance(marks, QuoteMarks)
     source = history.source(open_step=not has_quotes, mid_morning=not has_quotes)
-    raw = _core.backtest(source, [book.to_json() for book in books], marks.store)
+    raw = _core.backtest(source, encoded, marks.store, scan_portfolio)
     raw["flags"] = history.flag_counts()
     return raw
 
 
-def _slippage(books: tuple[Book, ...], history: History, marks: SurfaceMarks | QuoteMarks) -> pd.DataFrame:
-    """Work out the final P&L in USD of every book when all orders pay a given share of the half-spreads."""
+def _final_pnl(variants: dict[Any, Books], history: History, marks: Marks, index: str) -> pd.DataFrame:
+    """Run every variant of the same books: final P&L in USD, one row a variant."""
     import pandas as pd
 
+    names = pd.Index([book.name for book in next(iter(variants.values()))], name="book")
     rows = {}
-    for fraction in FILL_FRACTIONS:
-        costs = [
-            dataclasses.replace(book.costs, package_fraction=fraction, legged_fraction=fraction)
+    for label, books in variants.items():
+        raw = _run(books, history, marks)
+        rows[label] = raw["equity"][:, -1] - raw["capital"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis(index)
+
+
+def _slippage(books: Books, history: History, marks: Marks) -> pd.DataFrame:
+    """All orders at the same share of the summed half-spreads."""
+
+    def at(fraction: float) -> Books:
+        return tuple(
+            book.replace(
+                costs=dataclasses.replace(book.costs, package_fraction=fraction, legged_fraction=fraction)
+            )
             for book in books
-        ]
-        varied = tuple(book.replace(costs=cost) for book, cost in zip(books, costs, strict=True))
-        raw = _run(varied, history, marks)
-        rows[fraction] = raw["equity"][:, -1] - raw["capital"]
-    columns = pd.Index([book.name for book in books], name="book")
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("fill fraction")
+        )
+
+    return _final_pnl(
+        {fraction: at(fraction) for fraction in FILL_FRACTIONS}, history, marks, "fill fraction"
+    )
 
 
-def _provenance(
-    books: tuple[Book, ...], history: History, marks: SurfaceMarks | QuoteMarks, seed: int
-) -> dict[str, Any]:
+def _sensitivity(books: Books, history: History, marks: Marks) -> pd.DataFrame:
+    """Wings and days to expiry of every condor, and the size of every hedge."""
+    variants: dict[Any, Books] = {"as configured": books}
+    for dte in DTES:
+        for wing in WINGS:
+            variants[f"{dte} dte, wing {wing:g}"] = tuple(_with_condor(book, dte, wing) for book in books)
+    for scale in HEDGE_SCALES:
+        variants[f"hedge x {scale:g}"] = tuple(_with_hedge(book, scale) for book in books)
+    return _final_pnl(variants, history, marks, "variant")
+
+
+def _with_condor(book: Book, dte: int, wing: float) -> Book:
+    # A book that is sized by its collateral follows the rules of an index: its wings are not up for variation.
+    if book.condor is None or book.condor.collateral_multiple is not None:
+        return book
+    changes: dict[str, Any] = {"dte": dte, "wing_width": wing, "long_delta": None}
+    if dte == 1:
+        # Sold every session, held to settlement; the nearest expiry may lie behind a long weekend, not further.
+        changes |= {"entry": "session", "exit_dte": None, "expiries": "weekly", "dte_tolerance": 3}
+    return book.replace(condor=dataclasses.replace(book.condor, **changes))
+
+
+def _with_hedge(book: Book, scale: float) -> Book:
+    if book.hedge is None:
+        return book
+    layers = tuple(
+        dataclasses.replace(
+            layer,
+            weight=layer.weight * scale,
+            premium_by_future=tuple(
+                (level, min(1.0, share * scale)) for level, share in layer.premium_by_future
+            ),
+        )
+        for layer in book.hedge.layers
+    )
+    hedge: LayeredHedge = dataclasses.replace(book.hedge, layers=layers)
+    return book.replace(hedge=hedge)
+
+
+def _portfolio_margin(books: Books, history: History, marks: Marks) -> pd.DataFrame:
+    """Scan the portfolio at every close: requirement in USD."""
+    import pandas as pd
+
+    raw = _run(books, history, marks, scan_portfolio=True)
+    sessions = pd.Index(raw["day"].astype("datetime64[D]").astype("datetime64[ns]"), name="session")
+    return pd.DataFrame(
+        raw["portfolio_margin"].T, index=sessions, columns=pd.Index(raw["books"], name="book")
+    )
+
+
+def _provenance(books: Books, history: History, marks: Marks, seed: int) -> dict[str, Any]:
     configuration = [json.loads(book.to_json()) for book in books]
     canonical = json.dumps(configuration, sort_keys=True, separators=(",", ":"))
     return {

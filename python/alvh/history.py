@@ -1,7 +1,7 @@
 """Recorded market history: files and frames checked, counted and laid out as columns for the engine.
 
 Every source is read by :mod:`alvh.readers`, held to the rules below and aligned to S&P 500 sessions. What was
-wrong, what was missing and what was done about it stands in :attr:`History.quality`; nothing is repaired silently.
+wrong, what was missing and what was done about it stands in :attr:`History.quality`: no silent repairs.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import hashlib
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,10 @@ Date = str | dt.date | np.datetime64
 DIVIDEND_YIELD = 0.018
 # VX prices were quoted times ten until 2007-03-26 (CFE information circular IC07-03).
 VX_RESCALED = np.datetime64("2007-03-26", "D")
-# A file whose early prices lie above this median holds them times ten: VIX futures of 2004-2007 were 11 to 25.
+# Early prices with a median above this are still times ten: VIX futures of 2004-2007 were 11 to 25.
 VX_TIMES_TEN_MEDIAN = 60.0
+# Lower settlements are placeholders (1.00 on 2008-04-21): VIX itself has never been below 8.5.
+VX_FLOOR = 5.0
 # Since 1990 no US money-market rate was above 10 %: a larger number is in percent.
 DECIMAL_RATE_LIMIT = 0.10
 # SPY prices above this are in 1/10000 USD.
@@ -62,7 +64,8 @@ OHLC_TOLERANCE = 1e-6
 OPTIONAL_INDICES = ("vix9d", "vix3m", "vix6m", "vvix", "skew")
 
 
-class _Quality(NamedTuple):
+@dataclass(frozen=True)
+class _Quality:
     source: str
     check: str
     count: int
@@ -92,10 +95,10 @@ class History:
     Parameters
     ----------
     columns : mapping of str to numpy.ndarray
-        Read-only columns: ``day`` (int32 days since 1970-01-01), ``spx_close`` and ``vix_close`` [points], and
-        where given ``spx_open``, ``spx_high``, ``spx_low``, ``vix_open``, ..., ``vix9d_close``, ``rate``
-        [continuous decimal], ``spy_open`` [USD], ``spx_settlement`` [points], ``vx_offset``, ``vx_expiry`` and
-        ``vx_settle`` (VIX futures: rows ``vx_offset[i]`` to ``vx_offset[i + 1]`` are session i), ``bar_*``.
+        Read-only columns: ``day`` (int32 days since 1970-01-01), ``spx_close`` and ``vix_close`` [points],
+        and where given ``spx_open``, ``spx_high``, ``spx_low``, ``vix_open``, ..., ``vix9d_close``, ``rate``
+        [continuous decimal], ``spy_open`` [USD], ``spx_settlement`` [points], ``vx_offset``, ``vx_expiry``
+        and ``vx_settle`` (VIX futures: rows ``vx_offset[i]`` to ``vx_offset[i + 1]`` are session i), bars.
         NaN where missing.
     notes : tuple of str
         What this history cannot cover, one sentence each.
@@ -142,8 +145,8 @@ class History:
     ) -> History:
         """Read, check and align history.
 
-        A source is a path (CSV, also ``.gz`` and ``.zip``, or Parquet), a pandas or polars frame or series, or an
-        object with an Arrow C stream; docs/own-data.md shows the accepted layouts.
+        A source is a path (CSV, also ``.gz`` and ``.zip``, or Parquet), a pandas or polars frame or series,
+        or an object with an Arrow C stream; docs/own-data.md shows the accepted layouts.
 
         Parameters
         ----------
@@ -154,7 +157,7 @@ class History:
         vix9d, vix3m, vix6m, vvix, skew : source, optional
             Cboe indices, closes are used [points].
         rates : source, optional
-            Money-market rate [decimal or percent a year, see ``rates_unit``]; newest first is allowed here only.
+            Money-market rate [decimal or percent a year, see ``rates_unit``]; may be newest first.
         settlement, vix_settlement : source, optional
             Official AM settlements of SPX (SET) and VIX (VRO) [points].
         spy : source, optional
@@ -249,8 +252,8 @@ class History:
         prices = prices.loc[(prices.index >= fear.index[0]) & (prices.index <= fear.index[-1])]
         history = cls.load(prices, fear.loc[fear.index <= prices.index[-1]])
         note = (
-            "Demonstration data 2014-2018: no VIX futures and no VIX settlements (VIX options settle on the VIX close, "
-            "flagged), no VVIX, VIX9D or VIX3M, no interest rates."
+            "Demonstration data 2014-2018: no VIX futures and no VIX settlements (VIX options settle on the "
+            "VIX close, flagged), no VVIX, VIX9D or VIX3M, no interest rates."
         )
         return cls(history.columns, (note, *history.notes), history.quality_rows)
 
@@ -267,12 +270,14 @@ class History:
     @property
     def first(self) -> np.datetime64:
         """First session."""
-        return self.sessions[0]
+        first: np.datetime64 = self.sessions[0]
+        return first
 
     @property
     def last(self) -> np.datetime64:
         """Last session."""
-        return self.sessions[-1]
+        last: np.datetime64 = self.sessions[-1]
+        return last
 
     @property
     def data_hash(self) -> str:
@@ -294,7 +299,9 @@ class History:
             *self.quality_rows,
             *(_Quality("steps", name, n, "", "", "flagged") for name, n in counts.items() if n),
         ]
-        return pd.DataFrame(rows, columns=list(_Quality._fields))
+        return pd.DataFrame(
+            [astuple(row) for row in rows], columns=[field.name for field in fields(_Quality)]
+        )
 
     def source(self, *, open_step: bool = True, mid_morning: bool = True) -> _core.HistorySource:
         """Lay out the steps for the engine.
@@ -323,7 +330,8 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            ``time`` (New York), ``spot`` and ``vix`` [points], ``flags`` (bits in the order of :meth:`flag_counts`).
+            ``time`` (New York), ``spot`` and ``vix`` [points], ``flags`` (bits in the order of
+            :meth:`flag_counts`).
         """
         import pandas as pd
 
@@ -342,8 +350,8 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            ``spx`` and ``vix`` [points] and what each rests on: ``series``, ``future``, ``open``, ``etf_open``
-            or ``close_fallback``.
+            ``spx`` and ``vix`` [points] and what each rests on: ``series``, ``future``, ``open``,
+            ``etf_open`` or ``close_fallback``.
         """
         import pandas as pd
 
@@ -419,7 +427,7 @@ class History:
             ``CFG106``: no session in between.
         """
         try:
-            bounds = np.array([np.datetime64(start, "D"), np.datetime64(end, "D")])
+            bounds = np.array([start, end], dtype="datetime64[D]")
         except ValueError as error:
             raise ConfigError("CFG106", "History.between", "start", f"{start}, {end}", "two dates") from error
         low, high = (
@@ -503,9 +511,9 @@ def _check_arguments(
     check(min_sessions >= 1, "CFG107", "min_sessions", min_sessions, ">= 1")
 
 
-def _as_of(as_of: Date | None) -> np.datetime64:
+def _as_of(as_of: Date | None) -> Any:
     try:
-        return np.datetime64(dt.date.today() if as_of is None else as_of, "D")
+        return np.array([dt.date.today() if as_of is None else as_of], dtype="datetime64[D]")[0]
     except ValueError as error:
         raise ConfigError("CFG108", "History.load", "as_of", repr(as_of), "a date") from error
 
@@ -636,7 +644,7 @@ def _sessions(index: Table, fear: Table, log: _Log, missing: Missing) -> npt.NDA
 def _prices(
     table: Table, prefix: str, days: npt.NDArray[np.datetime64], log: _Log
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Open, high, low and close on sessions; parts of a bar that contradict the rest are set missing and counted."""
+    """Align bars to sessions; parts that contradict the rest of the bar are set missing and counted."""
     columns = {"close": _on_days(table, _close(table), days)}
     if not {"open", "high", "low"} & table.columns.keys() or "close" not in table.columns:
         return {f"{prefix}_close": columns["close"]}
@@ -774,9 +782,11 @@ def _futures(
     day, expiry, settle = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     zero = ~(settle > 0)
     log.add("vx", "settlement zero or missing", day[zero], "left missing")
+    placeholder = ~zero & (settle < VX_FLOOR)
+    log.add("vx", f"settlement below {VX_FLOOR:g}", day[placeholder], "left missing")
     late = day > expiry
     log.add("vx", "row after expiry", day[late & ~zero], "row dropped")
-    keep = ~zero & ~late & np.isin(day, days)
+    keep = ~zero & ~placeholder & ~late & np.isin(day, days)
     day, expiry, settle = day[keep], expiry[keep], settle[keep]
     order = np.lexsort((expiry, day))
     day, expiry, settle = day[order], expiry[order], settle[order]
@@ -848,7 +858,7 @@ def _contract_expiry(label: str, table: Table, row: int) -> np.datetime64:
         first = np.datetime64(f"{year:04d}-{month:02d}-01", "D")
         found = calendar.vx_expiries(first, first + np.timedelta64(27, "D"))
         if found.size:
-            return found[0]
+            return np.datetime64(found[0], "D")
     raise table.fault("ROW017", row, "contract", repr(label[:40]), "a listed contract such as 'F (Jan 05)'")
 
 
@@ -871,7 +881,7 @@ def _continuous(table: Table) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.N
 def _bars(
     source: object, tz: str | None, days: npt.NDArray[np.datetime64], today: np.datetime64, log: _Log
 ) -> dict[str, npt.NDArray[Any]]:
-    """Read bars inside sessions: prices at the bar's time, so of OHLC bars labelled by their start the open."""
+    """Read bars inside sessions: prices at the bar's time, the open of OHLC bars labelled by their start."""
     table = _ordered(read_table(source, "bars", intraday=True, tz=tz), today)
     name = next((name for name in ("spot", "open", "close", "value") if name in table.columns), None)
     if name is None:
@@ -912,8 +922,8 @@ def _notes(columns: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
     notes = []
     if "spx_open" not in columns or np.isnan(columns["spx_open"]).all():
         notes.append(
-            "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published condor "
-            "index is then followed with a monthly correlation of about .88 instead of .92."
+            "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published "
+            "condor index is then followed with a monthly correlation of about .88 instead of .92."
         )
     if "vx_settle" not in columns:
         notes.append("No VIX futures: their curve comes from the VIX term structure, flagged.")

@@ -124,10 +124,19 @@ class StudyPlot:
         ax.tick_params(colors=_GREY)
 
     def _name_events(self, ax: Axes) -> None:
+        days = self._study.equity().index
+        labels: list[tuple[Any, str]] = []
         for start, end, name in self._windows():
+            centre = start + (end - start) / 2
+            # Events too close for two lines of text share one.
+            if labels and centre - labels[-1][0] < (days[-1] - days[0]) / 40:
+                labels[-1] = (labels[-1][0], f"{labels[-1][1]}, {name}")
+            else:
+                labels.append((centre, name))
+        for centre, text in labels:
             ax.annotate(
-                name,
-                (start + (end - start) / 2, 1.0),
+                text,
+                (centre, 1.0),
                 xycoords=("data", "axes fraction"),
                 xytext=(0, 3),
                 textcoords="offset points",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from datetime import date, timedelta
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,14 @@ from alvh.statistics import drawdown as max_drawdown
 from alvh.statistics import intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from alvh.plot import StudyPlot
+
+    Frame = pd.DataFrame | Callable[[], pd.DataFrame]
 
 __all__ = ["EVENTS", "Event", "Study"]
 
@@ -91,12 +93,14 @@ _COUNTS = (
     ("turnover", "turnover, x/year", 1.0, 1),
 )
 _ENDS = ("", "_low", "_high")
-_COLUMN = 25
+# What makes two studies the same; everything else follows from it.
+_IDENTITY = ("raw", "note", "base", "seed", "replicates")
+_COLUMN = 26
+_WHOLE = 10_000.0
 _LABEL = 20
 _BOOKS_PER_PANEL = 3
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """Books over the same market, compared.
 
@@ -106,16 +110,16 @@ class Study:
         Result of the engine: sessions, equity, attribution, trades, condors, decisions, events, provenance.
     note : str
         What the data cover and what they cannot cover.
-    slippage : pandas.DataFrame, optional
-        P&L in USD by share of the half-spread paid (index) and book (columns).
-    sensitivity : pandas.DataFrame, optional
-        P&L in USD by variant (index) and book (columns).
+    slippage, sensitivity, portfolio_margin : pandas.DataFrame or callable, optional
+        P&L in USD by share of the half-spread paid (index) and book (columns); P&L in USD by variant (index) and
+        book (columns); requirement of the portfolio scan in USD by session (index) and book (columns). A callable
+        makes its frame when it is first asked for.
     base : str, optional
         Book that the others are compared with: ``"unhedged"`` when there is one, else the first.
     seed : int
         Seed of the bootstrap.
     replicates : int
-        Resampled paths of the bootstrap.
+        Resampled paths of the bootstrap, drawn when a statistic is first asked for.
 
     Raises
     ------
@@ -126,21 +130,46 @@ class Study:
     """
 
     raw: Mapping[str, Any]
-    note: str = ""
-    slippage: pd.DataFrame | None = None
-    sensitivity: pd.DataFrame | None = None
-    base: str = ""
-    seed: int = 0
-    replicates: int = 2000
-    _statistics: dict[str, Any] = dataclass_field(init=False)
+    note: str
+    base: str
+    seed: int
+    replicates: int
+    _frames: dict[str, Frame | None]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "raw", {key: _frozen(value) for key, value in self.raw.items()})
-        base = self.base or ("unhedged" if "unhedged" in self.books else self.books[0])
+    def __init__(
+        self,
+        raw: Mapping[str, Any],
+        note: str = "",
+        slippage: Frame | None = None,
+        sensitivity: Frame | None = None,
+        portfolio_margin: Frame | None = None,
+        base: str = "",
+        seed: int = 0,
+        replicates: int = 2000,
+    ) -> None:
+        frames = {"slippage": slippage, "sensitivity": sensitivity, "portfolio_margin": portfolio_margin}
+        vars(self).update(raw={key: _frozen(value) for key, value in raw.items()})
+        vars(self).update(note=note, seed=seed, replicates=replicates, _frames=frames)
+        base = base or ("unhedged" if "unhedged" in self.books else self.books[0])
         if base not in self.books:
             raise ConfigError("STA020", "Study", "base", repr(base), f"one of {', '.join(self.books)}")
-        object.__setattr__(self, "base", base)
+        vars(self).update(base=base)
         self._check_attribution()
+
+    # --- identity ----------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Study is frozen: cannot set {name}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Study):
+            return NotImplemented
+        return all(_same(getattr(self, name), getattr(other, name)) for name in _IDENTITY)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def _statistics(self) -> dict[str, Any]:
         hedge = self._hedge_pnl()
         found = intervals(
             self.raw["capital"],
@@ -149,20 +178,35 @@ class Study:
             credit=self._daily_credit(),
             hedge=hedge,
             hedge_calm=np.where(self._in_event(), 0.0, hedge),
-            base=self.books.index(base),
+            base=self.books.index(self.base),
             seed=self.seed,
             replicates=self.replicates,
         )
-        object.__setattr__(self, "_statistics", {**vars(found)})
+        return {**vars(found)}
 
-    # --- identity ----------------------------------------------------------------------------------
+    def _frame(self, name: str) -> pd.DataFrame | None:
+        held = self._frames[name]
+        if callable(held):
+            held = self._frames[name] = held()
+        return held
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Study):
-            return NotImplemented
-        return all(_same(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
+    @property
+    def slippage(self) -> pd.DataFrame | None:
+        """P&L in USD by share of the half-spread paid (index) and book (columns)."""
+        return self._frame("slippage")
 
-    __hash__ = None  # type: ignore[assignment]
+    @property
+    def sensitivity(self) -> pd.DataFrame | None:
+        """P&L in USD by variant (index) and book (columns)."""
+        return self._frame("sensitivity")
+
+    @property
+    def portfolio_margin(self) -> pd.DataFrame | None:
+        """Requirement of the portfolio scan in USD by session (index) and book (columns): an approximation.
+
+        Beside it stands the Reg-T requirement of :meth:`to_frame`. Source of the index moves: Cboe Rule 10.4.
+        """
+        return self._frame("portfolio_margin")
 
     # --- what was run ------------------------------------------------------------------------------
 
@@ -409,14 +453,22 @@ class Study:
         return json.dumps(_plain(result), allow_nan=False, indent=2)
 
     def sentences(self) -> list[str]:
-        """Say what each other book did against the base, one plain sentence each.
+        """Say what each hedge did to the base, one plain sentence each.
 
         Returns
         -------
         list of str
-            One sentence per book other than the base.
+            One sentence per book with the condor rules and the capital of the base; comparing any other book with
+            it would not isolate the hedge.
         """
-        return self.paired()["reading"].tolist()
+        readings = self.paired()["reading"]
+        return [str(readings[name]) for name in readings.index if self._shares_rules(str(name))]
+
+    def _shares_rules(self, name: str) -> bool:
+        """Whether a book differs from the base by nothing but its hedge."""
+        configuration = self.raw["provenance"]["books"]
+        own, base = (configuration[self.books.index(book)] for book in (name, self.base))
+        return all(own[key] == base[key] for key in ("condor", "capital", "portfolio"))
 
     def sensitivity_lines(self) -> list[str]:
         """Tabulate final P&L under other fills and other variants.
@@ -442,7 +494,7 @@ class Study:
         block = self._statistics["block"]
         lines = [
             f"Study of {len(self.books)} books over {len(days)} sessions, {days[0]} to {days[-1]}",
-            f"95 % intervals: {self.replicates} paired resamples of daily P&L in blocks of {block:.0f} on average",
+            f"95 % intervals: {self.replicates} paired resamples of daily P&L, mean block {block:.1f} days",
         ]
         columns = {name: column.tolist() for name, column in self.summary().items()}
         for start in range(0, len(self.books), _BOOKS_PER_PANEL):
@@ -502,11 +554,12 @@ class Study:
 
     def _hedge_pnl(self) -> NDArray[np.float64]:
         """P&L of the hedge layers less the fees and slippage of their own trades."""
-        cents = self.raw["attribution"][:, self._layers(), :].sum(axis=1)
+        cents: NDArray[np.int64] = self.raw["attribution"][:, self._layers(), :].sum(axis=1)
         trades = self.raw["trades"]
         of_layer = self._layers()[trades["bucket"]]
         cost = trades["fee_cents"] + trades["slippage_cents"]
-        return (cents - self._by_day(trades["book"], trades["day"], np.where(of_layer, cost, 0))) / 100.0
+        costs = self._by_day(trades["book"], trades["day"], np.where(of_layer, cost, 0))
+        return (cents - costs) / 100.0
 
     def _daily_credit(self) -> NDArray[np.float64]:
         condors = self.raw["condors"]
@@ -632,11 +685,11 @@ class Study:
         difference = cell("pnl_difference", 1e-3, 1, " kUSD")
         cost = cell("hedge_cost", 100.0, 2, " %")
         kept = cell("credit_kept", 100.0, 0, " %")
+        change = "lowered" if own < other else "raised" if own > other else "left"
         return (
-            f"{name} against {self.base}: maximum drawdown {_number(own, 100.0, 1)} % instead of "
-            f"{_number(other, 100.0, 1)} %, a reduction of {reduction}; "
-            f"P&L difference {difference}; hedge cost {cost} of capital a year; "
-            f"credit kept {kept}."
+            f"{name} {change} the maximum drawdown of {self.base} from {_number(other, 100.0, 1)} % to "
+            f"{_number(own, 100.0, 1)} %: a reduction of {reduction}; P&L difference {difference}; "
+            f"hedge cost {cost} of capital a year; credit kept {kept}."
         )
 
     def _value(self, book: str, metric: str) -> float:
@@ -712,14 +765,19 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: float, factor: float, digits: int) -> str:
-    return "n/a" if math.isnan(value) else f"{value * factor:,.{digits}f}"
+    if math.isnan(value):
+        return "n/a"
+    # Beyond four digits the decimals say nothing and break the columns.
+    return f"{value * factor:,.{digits if abs(value * factor) < _WHOLE else 0}f}"
 
 
 def _cell(triple: list[float], factor: float, digits: int, unit: str = "") -> str:
     value, low, high = (_number(float(x), factor, digits) for x in triple)
-    return (
-        f"{value}{unit}" if low == high == "n/a" or value == low == high else f"{value}{unit} [{low}, {high}]"
-    )
+    if value == "n/a":
+        return value
+    if low == high == "n/a" or value == low == high:
+        return f"{value}{unit}"
+    return f"{value}{unit} [{low}, {high}]"
 
 
 def _shorten(text: str, width: int) -> str:

@@ -67,7 +67,7 @@ def test_every_cent_without_fees():
     trades = raw["trades"]
     # Decided on the first close, bought on the second: 1.60 + 0.4 x 0.10 = 1.64, a nickel up: 1.65.
     assert str(np.datetime64(int(trades["day"][0]), "D")) == "2016-02-02"
-    assert (trades["contracts"][0], trades["price"][0], trades["slippage_cents"][0]) == (4, 1.65, -2_000)
+    assert (trades["contracts"][0], trades["price"][0], trades["slippage_cents"][0]) == (4, 1.65, 2_000)
     assert usd(raw, "equity", "2016-02-01") == 500_000.0
     assert usd(raw, "cash", "2016-02-02") == 500_000.0 - 4 * 165.0
     assert usd(raw, "equity", "2016-02-02") == 500_000.0 - 4 * 5.0

@@ -70,6 +70,8 @@ pub enum Expiries {
 pub struct IronCondor {
     /// Target calendar days to expiry.
     pub dte: i32,
+    /// An entry is skipped when the nearest listed expiry misses `dte` by more days than this.
+    pub dte_tolerance: Option<i32>,
     /// Forward delta of the short strikes; exactly one of the three strike rules is set.
     pub short_delta: Option<f64>,
     /// Distance of the short strikes in expected daily ranges.
@@ -235,6 +237,9 @@ impl IronCondor {
     pub fn validate(&self, path: &str) -> Result<()> {
         let check = Check { source: "IronCondor", path: path.to_owned() };
         check.that((0..=730).contains(&self.dte), "CFG001", "dte", self.dte, "0 <= dte <= 730")?;
+        if let Some(tolerance) = self.dte_tolerance {
+            check.that((0..=730).contains(&tolerance), "CFG019", "dte_tolerance", tolerance, "0..730 days")?;
+        }
         let rules = usize::from(self.short_delta.is_some())
             + usize::from(self.daily_range_multiple.is_some())
             + usize::from(self.target_credit.is_some());
@@ -470,6 +475,11 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
+    // A list would fill the fields by position: only names are understood.
+    if !json.trim_start().starts_with('{') {
+        let fault = Fault::new("CFG000", class, "fields", "no JSON object", "the documented fields and types");
+        return Err(Error::config(fault));
+    }
     serde_json::from_str(json).map_err(|error| {
         // serde puts the offending field into its message; the position is of no use to a Python caller.
         let text = error.to_string();

@@ -7,7 +7,7 @@ use alvh_core::book::{
 use alvh_core::calendar;
 use alvh_core::costs::CostConfig;
 use alvh_core::engine::record::{Partial, Record, incident};
-use alvh_core::engine::{bucket_names, run};
+use alvh_core::engine::{RunOptions, bucket_names, run};
 use alvh_core::instrument::{CLOSE_SECONDS, Day, Instrument, OPEN_SECONDS};
 use alvh_core::market::state::{SettlementSource, SettlementValue};
 use alvh_core::market::{MarketSource, MarketState};
@@ -71,10 +71,10 @@ impl MarketSource for Made {
         let before = step.checked_sub(1).map_or(0, |before| 86_400 * i64::from(self.days[before / 2]));
         *state = MarketState {
             day: self.days[step / 2],
-            seconds: if step % 2 == 0 { OPEN_SECONDS } else { CLOSE_SECONDS },
+            seconds: if step.is_multiple_of(2) { OPEN_SECONDS } else { CLOSE_SECONDS },
             length_seconds: if step == 0 { 0 } else { 86_400 * i64::from(self.days[step / 2]) - before },
             is_close: step % 2 == 1,
-            is_open: step % 2 == 0,
+            is_open: step.is_multiple_of(2),
             spot: self.spot.iter().map(|path| path[step]).collect(),
             high: absent.clone(),
             low: absent.clone(),
@@ -104,6 +104,7 @@ impl MarketSource for Made {
 fn condor() -> IronCondor {
     IronCondor {
         dte: 45,
+        dte_tolerance: None,
         short_delta: Some(0.16),
         daily_range_multiple: None,
         target_credit: None,
@@ -176,8 +177,10 @@ fn books() -> Vec<Book> {
     ]
 }
 
+const RUN: RunOptions = RunOptions { record: true, scan_portfolio: false };
+
 fn go(source: &Made, books: &[Book], first_path: u64) -> Partial {
-    run(source, &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, |_| true, &mut || true).unwrap()
+    run(source, &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, RUN, &mut || true).unwrap()
 }
 
 #[test]
@@ -314,8 +317,7 @@ fn a_policy_resizes_layers_between_rolls() {
     let single = IronCondor { entry: EntrySchedule::Flat, ..condor() };
     let accounts = [book("static", Some(single), Some(hedge()))];
     let mut marks = SurfaceMarks::new();
-    let record =
-        run(&source, &mut marks, &mut Doubling, &accounts, 0, |_| true, &mut || true).unwrap().records.remove(0);
+    let record = run(&source, &mut marks, &mut Doubling, &accounts, 0, RUN, &mut || true).unwrap().records.remove(0);
     let changes: Vec<_> = record.decisions.iter().filter(|d| d.rule == rule::LAYER_RESIZE).collect();
     assert!(changes.len() > 4);
     for change in &changes {
@@ -342,6 +344,6 @@ fn a_layer_rolls_to_a_later_expiry_nearest_its_target() {
 fn an_impatient_caller_stops_the_run() {
     let source = Made::new(&[1], 200);
     let stopped =
-        run(&source, &mut SurfaceMarks::new(), &mut StaticPolicy, &books(), 0, |_| true, &mut || false).unwrap_err();
+        run(&source, &mut SurfaceMarks::new(), &mut StaticPolicy, &books(), 0, RUN, &mut || false).unwrap_err();
     assert_eq!(stopped, alvh_core::Error::Interrupted);
 }

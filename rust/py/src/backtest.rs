@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use alvh_core::book::{self, Book};
 use alvh_core::engine::record::{INCIDENTS, Partial, Record};
-use alvh_core::engine::{self, bucket_names};
+use alvh_core::engine::{self, RunOptions, bucket_names};
 use alvh_core::instrument::{Instrument, Right, Settlement};
 use alvh_core::market::history::HistorySource;
 use alvh_core::marks::quotes::QuoteMarks;
@@ -44,16 +44,19 @@ fn book_hash(py: Python<'_>, json: &str) -> PyResult<String> {
 
 /// Runs the books over the history.
 #[pyfunction]
+#[pyo3(signature = (history, books, chain, scan_portfolio = false))]
 fn backtest<'py>(
     py: Python<'py>,
     history: &PyHistory,
     books: Vec<String>,
     chain: Option<&PyChain>,
+    scan_portfolio: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let books: Vec<Book> = books.iter().map(|json| book::parse_book(json)).collect::<Result<_>>().into_py_result(py)?;
     let source = history.inner.clone();
     let chain = chain.map(|chain| chain.inner.clone());
     let names = bucket_names(&books);
+    let options = RunOptions { record: true, scan_portfolio };
     let (partial, counts) = py
         .detach(|| {
             let mut last = Instant::now();
@@ -65,10 +68,11 @@ fn backtest<'py>(
                 Python::attach(|py| py.check_signals().is_ok())
             };
             match chain {
-                None => run(&source, &mut SurfaceMarks::new(), &books, &mut poll).map(|partial| (partial, Vec::new())),
+                None => run(&source, &mut SurfaceMarks::new(), &books, options, &mut poll)
+                    .map(|partial| (partial, Vec::new())),
                 Some(chain) => {
                     let mut marks = QuoteMarks::new(chain, SurfaceMarks::new());
-                    let partial = run(&source, &mut marks, &books, &mut poll)?;
+                    let partial = run(&source, &mut marks, &books, options, &mut poll)?;
                     Ok((partial, marks.counts().entries().to_vec()))
                 }
             }
@@ -96,9 +100,10 @@ fn run<M: alvh_core::marks::Marks>(
     source: &HistorySource,
     marks: &mut M,
     books: &[Book],
+    options: RunOptions,
     poll: &mut dyn FnMut() -> bool,
 ) -> Result<Partial> {
-    engine::run(source, marks, &mut StaticPolicy, books, 0, |_| true, poll)
+    engine::run(source, marks, &mut StaticPolicy, books, 0, options, poll)
 }
 
 fn vector<T: Element>(py: Python<'_>, values: Vec<T>) -> PyResult<Bound<'_, PyArray1<T>>> {
@@ -124,6 +129,9 @@ fn sessions<'py>(py: Python<'py>, raw: &Bound<'py, PyDict>, record: &Record, n_b
     raw.set_item("cash", matrix(|series| &series.cash)?)?;
     raw.set_item("margin", matrix(|series| &series.margin)?)?;
     raw.set_item("excess", matrix(|series| &series.excess)?)?;
+    if record.books.iter().all(|series| series.portfolio_margin.len() == n_sessions) {
+        raw.set_item("portfolio_margin", matrix(|series| &series.portfolio_margin)?)?;
+    }
     let open: Vec<i32> =
         record.books.iter().flat_map(|series| series.open_contracts.iter().map(|&n| n as i32)).collect();
     raw.set_item("open_condors", PyArray1::from_vec(py, open).reshape([n_books, n_sessions])?)?;

@@ -195,6 +195,7 @@ impl PyChain {
         Ok((read_only(py, bid)?, read_only(py, ask)?))
     }
 
+    #[allow(clippy::type_complexity)]
     /// Forward, its standard error, rate, its standard error and the number of pairs; `None` without any pair.
     fn parity(
         &self,

@@ -1,11 +1,11 @@
 //! Conversion for the surface functions of the core.
 
 use alvh_core::surface::spx::{SpxInputs, SpxSurface, variance_years};
-use alvh_core::{Error, Fault};
+use alvh_core::{Error, Fault, Result};
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::errors::to_py;
+use crate::errors::IntoPyResult;
 
 /// Adds the surface functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -35,20 +35,20 @@ fn spx_surface_vol<'py>(
 ) -> PyResult<VolsAndFlags<'py>> {
     let spot = spot.as_slice()?;
     let n = spot.len();
-    let rate = same(py, "rate", rate.as_slice()?, n)?;
-    let dividend_yield = same(py, "dividend_yield", dividend_yield.as_slice()?, n)?;
-    let vix = same(py, "vix", vix.as_slice()?, n)?;
-    let vix9d = same(py, "vix9d", vix9d.as_slice()?, n)?;
-    let vix3m = same(py, "vix3m", vix3m.as_slice()?, n)?;
-    let vix6m = same(py, "vix6m", vix6m.as_slice()?, n)?;
-    let skew = same(py, "skew", skew.as_slice()?, n)?;
+    let rate = same("rate", rate.as_slice()?, n).into_py_result(py)?;
+    let dividend_yield = same("dividend_yield", dividend_yield.as_slice()?, n).into_py_result(py)?;
+    let vix = same("vix", vix.as_slice()?, n).into_py_result(py)?;
+    let vix9d = same("vix9d", vix9d.as_slice()?, n).into_py_result(py)?;
+    let vix3m = same("vix3m", vix3m.as_slice()?, n).into_py_result(py)?;
+    let vix6m = same("vix6m", vix6m.as_slice()?, n).into_py_result(py)?;
+    let skew = same("skew", skew.as_slice()?, n).into_py_result(py)?;
     let row = row.as_slice()?;
-    let strike = same(py, "strike", strike.as_slice()?, row.len())?;
-    let years = same(py, "years", years.as_slice()?, row.len())?;
-    let variance_years = same(py, "variance_years", variance_years.as_slice()?, row.len())?;
+    let strike = same("strike", strike.as_slice()?, row.len()).into_py_result(py)?;
+    let years = same("years", years.as_slice()?, row.len()).into_py_result(py)?;
+    let variance_years = same("variance_years", variance_years.as_slice()?, row.len()).into_py_result(py)?;
     if let Some(position) = row.iter().position(|&row| row as usize >= n) {
         let fault = Fault::new("COL902", "spx_surface_vol", "row", row[position].to_string(), format!("< {n}"));
-        return Err(to_py(py, &Error::data(fault.at(position.to_string()))));
+        Err(Error::data(fault.at(position.to_string()))).into_py_result(py)?;
     }
 
     let (vols, flags) = py.detach(|| {
@@ -88,11 +88,10 @@ fn spx_variance_years(years: f64, session_seconds: f64, openings: f64) -> f64 {
 }
 
 /// The column, if it has the length of the columns beside it.
-fn same<'a>(py: Python<'_>, field: &'static str, column: &'a [f64], n: usize) -> PyResult<&'a [f64]> {
+fn same<'a>(field: &'static str, column: &'a [f64], n: usize) -> Result<&'a [f64]> {
     if column.len() == n {
         return Ok(column);
     }
-    let fault =
-        Fault::new("COL901", "spx_surface_vol", field, format!("{} values", column.len()), format!("{n} values"));
-    Err(to_py(py, &Error::data(fault)))
+    let found = format!("{} values", column.len());
+    Err(Error::data(Fault::new("COL901", "spx_surface_vol", field, found, format!("{n} values"))))
 }

@@ -9,12 +9,14 @@ use crate::math::pow;
 ///
 /// From SPXW quotes of 2018 (more than five days to expiry, out of the money), rounded.
 const SPX_COEFFICIENT: f64 = 0.055;
-/// AM-settled SPX was quoted wider than electronic SPXW while it traded on the floor: 4.2 to 5.1 times in every
-/// bucket of price and delta of the chain of 2013-04-19, 5.8 in the median of the fragments of 2017 with 60 to 120 days
-/// (`tools/estimate_spreads.py`), rounded down. The square-root shape is the same.
-const SPX_FLOOR_WIDTH: f64 = 4.5;
-/// 2017-04-24: first day on which the fragments of 2017 quote one tick wide. That the trading system changed on that
-/// day is unverified.
+/// Half-spread of an AM-settled SPX option worth one point with the index at [`SPX_REFERENCE`] while one market-maker
+/// quoted it from the floor: the chain of 2013-04-19 (`tools/estimate_spreads.py`), rounded. VIX is not an input: those
+/// widths were bounded by differentials that the exchange set per price. The rule's 0.54 for an option of 7.5 points
+/// with the index at 1,040 is what traders saw in autumn 2003 (1.00 wide "for a few years", then 1.20, between 5 and
+/// 10 points), through a VIX of 16 to 45. Electronic widths take over where stress makes them the wider ones.
+const SPX_FLOOR_COEFFICIENT: f64 = 0.32;
+/// 2017-04-24: first day on which the fragments of 2017 (one far put) quote one tick wide. What changed on that day is
+/// not known: SPX left the system with one quoting market-maker (Hybrid 3.0) in 2018 (SR-CBOE-2018-029).
 const SPX_ELECTRONIC_DAY: Day = 17_280;
 /// Index level at which [`SPX_COEFFICIENT`] was measured.
 const SPX_REFERENCE: f64 = 2_750.0;
@@ -57,10 +59,14 @@ pub fn vix_multiplier(vix: f64) -> f64 {
 /// Half of ask - bid in points.
 ///
 /// Options pay a coefficient times the square root of the price (the width grows slower than the price), times
-/// [`vix_multiplier`], never less than half a tick. Only the VIX option's price part scales with the multiplier, as
+/// [`vix_multiplier`] (floor-quoted SPX: see [`SPX_FLOOR_COEFFICIENT`]), never less than half a tick. Only the VIX option's price part scales with the multiplier, as
 /// its tick does not. NaN where an input that the rule needs is NaN.
 pub fn half_spread(leg: &SpreadLeg) -> f64 {
-    let multiplier = vix_multiplier(leg.vix);
+    half_spread_at(leg, vix_multiplier(leg.vix))
+}
+
+/// [`half_spread`] where the [`vix_multiplier`] of the leg's VIX is known already: legs of one step share it.
+pub fn half_spread_at(leg: &SpreadLeg, multiplier: f64) -> f64 {
     let half_tick = tick_hundredths(leg.kind, leg.day, leg.mid) as f64 / 200.0;
     let mid = if leg.mid < 0.0 { 0.0 } else { leg.mid };
     let width = match leg.kind {
@@ -68,8 +74,11 @@ pub fn half_spread(leg: &SpreadLeg) -> f64 {
             // The square root in units of the reference index, so that the rule is homogeneous in (mid, spot).
             let scale = leg.spot / SPX_REFERENCE;
             let floor_traded = leg.settlement == Settlement::Am && leg.day < SPX_ELECTRONIC_DAY;
-            let venue = if floor_traded { SPX_FLOOR_WIDTH } else { 1.0 };
-            SPX_COEFFICIENT * venue * (mid * scale).sqrt() * multiplier
+            let electronic = SPX_COEFFICIENT * multiplier;
+            // An unknown VIX stays unknown: f64::max would drop the NaN.
+            let coefficient =
+                if floor_traded && electronic < SPX_FLOOR_COEFFICIENT { SPX_FLOOR_COEFFICIENT } else { electronic };
+            coefficient * (mid * scale).sqrt()
         }
         InstrumentKind::VixOption => VIX_COEFFICIENT * mid.sqrt() * multiplier,
         InstrumentKind::VixFuture => {
@@ -109,7 +118,12 @@ mod tests {
         let am = SpreadLeg { settlement: Settlement::Am, ..pm };
         assert!((half_spread(&am) - half_spread(&pm)).abs() < 1e-15);
         let before = |leg: SpreadLeg| half_spread(&SpreadLeg { day: SPX_ELECTRONIC_DAY - 1, ..leg });
-        assert!((before(am) - 4.5 * before(pm)).abs() < 1e-12);
+        assert!((before(am) - 0.96).abs() < 1e-12);
+        assert!((before(pm) - 0.165).abs() < 1e-12);
+        // Floor quotes do not move with VIX until electronic ones are wider.
+        assert!((before(SpreadLeg { vix: 40.0, ..am }) - 0.96).abs() < 1e-12);
+        assert!((before(SpreadLeg { vix: 80.0, ..am }) - before(SpreadLeg { vix: 80.0, ..pm })).abs() < 1e-12);
+        assert!(before(SpreadLeg { vix: f64::NAN, ..am }).is_nan());
     }
 
     #[test]

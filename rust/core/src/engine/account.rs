@@ -35,9 +35,9 @@ pub struct Step<'a, M: Marks> {
     pub marks: &'a mut M,
     /// Legs of the block.
     pub legs: &'a mut LegTable,
-    /// AM settlement of SPX options, should any expire.
+    /// AM settlement of SPX options; asked for only where a leg of the path has reached its expiry day.
     pub spx_settlement: SettlementValue,
-    /// Settlement of VIX derivatives, should any expire.
+    /// Settlement of VIX derivatives; as above.
     pub vix_settlement: SettlementValue,
     /// Annualised 20-session volatility of the path up to its last close, decimal.
     pub realised_vol: f64,
@@ -72,6 +72,9 @@ struct Layer {
     roll_due: bool,
     roll_held: bool,
 }
+
+/// The contracts of a layer with their signs, and their expiry.
+type LayerChoice = (Vec<(Instrument, i64)>, Option<Day>);
 
 /// What was known on the step before: orders are decided on it.
 #[derive(Debug, Clone)]
@@ -150,6 +153,11 @@ impl BookAccount {
         let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
         let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
         condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+    }
+
+    /// Everything held: contract and signed number.
+    pub fn held(&self, legs: &LegTable) -> Vec<(Instrument, i64)> {
+        self.lots().map(|lot| (legs.instrument(lot.slot), lot.contracts)).collect()
     }
 
     fn open_contracts(&self) -> i64 {
@@ -321,7 +329,7 @@ impl BookAccount {
 
     /// Fills what was decided before: closings, rolls, purchases, entries, rebalancing.
     pub fn execute<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
-        let Some(known) = self.snapshot.clone() else { return };
+        let Some(known) = self.snapshot.take() else { return };
         if self.called {
             self.forced_close(book, step);
         }
@@ -351,6 +359,7 @@ impl BookAccount {
             self.enter(book, step, &known);
         }
         self.rebalance(book, step);
+        self.snapshot = Some(known);
     }
 
     fn forced_close<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
@@ -413,7 +422,7 @@ impl BookAccount {
                 mid: leg.quote.mid,
                 price: fill.price,
                 fee_cents: fill.fee_cents,
-                slippage_cents: leg.contracts * (fill.mid_cents - fill.price_cents),
+                slippage_cents: leg.contracts * (fill.price_cents - fill.mid_cents),
                 bucket,
                 position,
                 rule,
@@ -454,6 +463,11 @@ impl BookAccount {
             self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(rule.dte));
             return;
         };
+        let miss = (expiry.day - step.state.day - rule.dte).abs();
+        if rule.dte_tolerance.is_some_and(|tolerance| miss > tolerance) {
+            self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(expiry.day - step.state.day));
+            return;
+        }
         let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
         let daily_range = strikes::expected_daily_range(nine_day, 100.0 * known.realised_vol);
         let series = Series { state: step.state, path: step.path, product, expiry };
@@ -573,16 +587,17 @@ impl BookAccount {
     }
 
     fn trade_layers<M: Marks>(&mut self, book: &Book, hedge: &LayeredHedge, step: &mut Step<'_, M>, known: &Snapshot) {
-        let premium_day = {
-            let (year, month, _) = calendar::civil(step.state.day);
-            calendar::vix_expiry(year, month) == step.state.day
+        let day = step.state.day;
+        let is_premium_day = || {
+            let (year, month, _) = calendar::civil(day);
+            calendar::vix_expiry(year, month) == day
         };
         for (index, layer) in hedge.layers.iter().enumerate() {
             let multiplier = known.targets.layer_multiplier.get(index).copied().unwrap_or(1.0);
             let held = !self.layers[index].lots.is_empty();
             if held && self.layers[index].roll_due {
                 self.purchase(book, hedge, step, known, index, multiplier);
-            } else if !held && (premium_day || matches!(layer.sizing, LayerSizing::Weight(_))) {
+            } else if !held && (matches!(layer.sizing, LayerSizing::Weight(_)) || is_premium_day()) {
                 self.purchase(book, hedge, step, known, index, multiplier);
                 self.rebalance_due |= book.portfolio.is_some();
             } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
@@ -685,7 +700,7 @@ impl BookAccount {
         layer: &HedgeLayer,
         index: usize,
         sold: Option<Day>,
-    ) -> Option<(Vec<(Instrument, i64)>, Option<Day>)> {
+    ) -> Option<LayerChoice> {
         if layer.instrument == LayerInstrument::VixNote {
             return Some((vec![(Instrument::VixNote, 1)], None));
         }
@@ -854,6 +869,9 @@ impl BookAccount {
         };
         policy.decide(book, &view, &mut self.targets);
         let (state, path) = (step.state, step.path);
+        // The vector of the step before is used again.
+        let mut targets = self.snapshot.take().map_or_else(|| Targets::base(0), |known| known.targets);
+        targets.clone_from(&self.targets);
         self.snapshot = Some(Snapshot {
             day: state.day,
             seconds: state.seconds,
@@ -864,7 +882,7 @@ impl BookAccount {
             dividend_yield: state.dividend_yield[path],
             spot: state.spot[path],
             realised_vol: step.realised_vol,
-            targets: self.targets.clone(),
+            targets,
         });
         if state.is_close {
             self.close_session(step, equity, requirement);

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod legs;
 pub mod orders;
 pub mod record;
+pub mod scan;
 
 use account::{BookAccount, Step};
 use legs::LegTable;
@@ -15,6 +16,8 @@ use record::{BookSeries, Partial, Record};
 
 use crate::book::{Book, RESERVED_BUCKETS};
 use crate::error::{Error, Fault, Result};
+use crate::instrument::Instrument;
+use crate::market::state::{SettlementSource, SettlementValue};
 use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
 use crate::math;
@@ -43,11 +46,12 @@ struct RealisedVol {
     last: f64,
     returns: [f64; VOL_WINDOW],
     n: usize,
+    value: f64,
 }
 
 impl RealisedVol {
     fn new() -> Self {
-        Self { last: f64::NAN, returns: [0.0; VOL_WINDOW], n: 0 }
+        Self { last: f64::NAN, returns: [0.0; VOL_WINDOW], n: 0, value: f64::NAN }
     }
 
     fn push(&mut self, close: f64) {
@@ -56,10 +60,11 @@ impl RealisedVol {
             self.n += 1;
         }
         self.last = close;
+        self.value = self.deviation();
     }
 
     /// Sample standard deviation, NaN before the window is full.
-    fn value(&self) -> f64 {
+    fn deviation(&self) -> f64 {
         if self.n < VOL_WINDOW {
             return f64::NAN;
         }
@@ -70,10 +75,18 @@ impl RealisedVol {
     }
 }
 
+/// What a run keeps beyond the outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Every path keeps its sessions, fills, decisions and incidents.
+    pub record: bool,
+    /// Recorded paths keep the requirement of the portfolio scan at every close.
+    pub scan_portfolio: bool,
+}
+
 /// Runs all books over one block of paths.
 ///
-/// `first_path` numbers the first path of the block, `recorded` says which paths keep everything, `poll` is asked
-/// every few steps whether to go on.
+/// `first_path` numbers the first path of the block, `poll` is asked every few steps whether to go on.
 ///
 /// # Errors
 /// `Interrupted` when `poll` says so; `Config` when two books share a name; `Internal` when a bucket sum differs
@@ -84,7 +97,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
     policy: &mut P,
     books: &[Book],
     first_path: u64,
-    recorded: impl Fn(u64) -> bool,
+    options: RunOptions,
     poll: &mut dyn FnMut() -> bool,
 ) -> Result<Partial> {
     for (index, book) in books.iter().enumerate() {
@@ -101,7 +114,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         .collect();
     let mut records: Vec<Option<Record>> = (0..n_paths as u64)
         .map(|path| {
-            recorded(first_path + path).then(|| Record {
+            options.record.then(|| Record {
                 path: first_path + path,
                 books: vec![BookSeries::default(); books.len()],
                 ..Record::default()
@@ -124,8 +137,12 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                 if phase == Phase::Trade && state.is_close {
                     realised[path].push(state.spot[path]);
                 }
-                let spx_settlement = source.spx_settlement(step_index, path);
-                let vix_settlement = source.vix_settlement(step_index, path);
+                // Most steps settle nothing, and a settlement may have to be estimated.
+                let [spx_settlement, vix_settlement] = if phase == Phase::Settle && legs.settles(path, state.day) {
+                    [source.spx_settlement(step_index, path), source.vix_settlement(step_index, path)]
+                } else {
+                    [SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback }; 2]
+                };
                 for (book, account) in books.iter().zip(&mut accounts[path]) {
                     let mut step = Step {
                         state: &state,
@@ -134,7 +151,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         legs: &mut legs,
                         spx_settlement,
                         vix_settlement,
-                        realised_vol: realised[path].value(),
+                        realised_vol: realised[path].value,
                         record: records[path].as_mut(),
                     };
                     match phase {
@@ -146,9 +163,10 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         }
                     }
                 }
-                if phase == Phase::Trade && state.is_close {
-                    if let Some(record) = &mut records[path] {
-                        record.day.push(state.day);
+                if let (Phase::Trade, true, Some(record)) = (phase, state.is_close, &mut records[path]) {
+                    record.day.push(state.day);
+                    if options.scan_portfolio {
+                        scan_path(marks, &mut legs, &state, path, &accounts[path], record);
                     }
                 }
             }
@@ -162,6 +180,22 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
     let partial = Partial { outcomes, records: records.into_iter().flatten().collect() };
     check_residual(&partial, books, names.len())?;
     Ok(partial)
+}
+
+fn scan_path<M: Marks>(
+    marks: &mut M,
+    legs: &mut LegTable,
+    state: &MarketState,
+    path: usize,
+    accounts: &[BookAccount],
+    record: &mut Record,
+) {
+    let held: Vec<_> = accounts.iter().map(|account| account.held(legs)).collect();
+    let note_level = legs.peek(marks, state, path, Instrument::VixNote).mid;
+    let needed = scan::portfolio_requirements(state, path, &held, note_level);
+    for (series, cents) in record.books.iter_mut().zip(needed) {
+        series.portfolio_margin.push(cents.unwrap_or(i64::MAX));
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

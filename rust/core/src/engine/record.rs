@@ -75,7 +75,7 @@ pub struct Trade {
     pub price: f64,
     /// Fees in cents.
     pub fee_cents: i64,
-    /// Slippage against the middle in cents (negative: paid).
+    /// Cost against the middle in cents (positive: paid).
     pub slippage_cents: i64,
     /// P&L bucket.
     pub bucket: u16,
@@ -157,6 +157,8 @@ pub struct BookSeries {
     pub margin: Vec<i64>,
     /// Smallest excess (cash less requirement) of the session in cents.
     pub excess: Vec<i64>,
+    /// Requirement of the portfolio scan at the close in cents; empty when the run does not scan.
+    pub portfolio_margin: Vec<i64>,
     /// Condor contracts open at the close.
     pub open_contracts: Vec<i64>,
     /// P&L per session and bucket in cents, session-major.

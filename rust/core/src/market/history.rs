@@ -9,6 +9,7 @@ use crate::error::{Error, Fault, Result};
 use crate::instrument::{DAY_SECONDS, Day, OPEN_SECONDS};
 use crate::market::state::{MarketSource, MarketState, SettlementSource, SettlementValue, flag};
 use crate::math;
+use crate::surface::vix::{moved_future, pass_through};
 
 /// Time of the mid-morning proxy, seconds after midnight New York.
 pub const MID_MORNING_SECONDS: i32 = 39_600;
@@ -29,12 +30,23 @@ const MID_GIVEN_PRIOR_CLOSE: f64 = 0.48;
 const OPEN_GIVEN_PRIOR: [f64; 3] = [0.02, 0.23, 0.23];
 /// The same without high and low (R2 0.26).
 const OPEN_GIVEN_PRIOR_CLOSE: f64 = 0.30;
+/// Weights of the log distances of open, close, high and low from the prior close in the 09:30 price where the open
+/// lags: published opens of many years hold a tenth of the overnight move, because most shares had not traded yet, so
+/// that high and low start from the prior close too (SPY 1999-2016: R2 0.56).
+const OPEN_GIVEN_LAGGING: [f64; 4] = [1.77, -0.25, 0.51, 0.44];
+/// Weights of the log distances of close, high and low from the prior close in the 11:00 price where the open lags
+/// (37 bp off SPY's 11:00 price; with [`MID_GIVEN_PRIOR`] 47 bp). An open from SPY adds nothing to them.
+const MID_GIVEN_LAGGING: [f64; 3] = [-0.27, 0.77, 0.69];
+/// Opens lag where the squared overnight moves of so many sessions before sum to less than this share of the squared
+/// close-to-close moves: SPY's share is a third, that of S&P 500 opens 1999-2016 is 0 to 0.05.
+const LAGGING_SESSIONS: usize = 252;
+const LAGGING_SHARE: f64 = 0.05;
 /// Log move of VIX per log move of the S&P 500 from the prior close to the open.
 const VIX_OPEN_BETA: f64 = -3.7;
-/// Share of the open-to-close log move of VIX that is done by 11:00.
-const VIX_MID_SHARE: f64 = 0.31;
-/// Log move of VIX per log move of the S&P 500 by 11:00 beyond half of its open-to-close move.
-const VIX_MID_BETA: f64 = -6.2;
+/// Weights of the log distances of close, high and low from the open in the VIX at 11:00 (VXX hours 2009-2017: R2 0.62).
+const VIX_MID: [f64; 3] = [-0.25, 0.60, 0.60];
+/// The same without high and low (R2 0.34).
+const VIX_MID_CLOSE: f64 = 0.33;
 /// Log moves of the other indices per log move of VIX (daily closes; VIX6M, for which no series is at hand, between
 /// VIX3M and the ladder of the futures).
 const LOG_BETA_VIX9D: f64 = 1.5;
@@ -43,19 +55,6 @@ const LOG_BETA_VIX6M: f64 = 0.45;
 const LOG_BETA_VVIX: f64 = 0.54;
 /// Sessions for which a contract without a settlement is carried on from its last one.
 const CARRIED_SESSIONS: u8 = 5;
-/// A futures price never falls below this share of the settlement it is moved from.
-const FUTURE_FLOOR: f64 = 0.25;
-
-/// Response in points of the VIX future that is `years` from expiry to a move of one point of spot VIX.
-///
-/// Daily settlements 2007-2021, VX1..VX7 at half a month, one and a half, ...; linear between, level outside.
-fn pass_through(years: f64) -> f64 {
-    const LADDER: [f64; 7] = [0.623, 0.427, 0.328, 0.268, 0.230, 0.207, 0.192];
-    let rung = (years * 12.0 - 0.5).clamp(0.0, 6.0);
-    let below = (rung as usize).min(5);
-    let weight = rung - below as f64;
-    LADDER[below] + weight * (LADDER[below + 1] - LADDER[below])
-}
 
 /// Columns of recorded history, one value a session, NaN where there is none. An optional column that is empty is
 /// absent. Points for prices and volatility indices, continuous decimals for rates.
@@ -181,6 +180,10 @@ pub struct HistorySource {
     steps: Vec<Step>,
     /// S&P 500 open that is a price: live or carried by SPY.
     spx_open: Vec<(f64, SettlementSource)>,
+    /// Whether the S&P 500 open of the session repeats the prior close or lags behind the market.
+    is_lagging: Vec<bool>,
+    /// Sums over the sessions so far of the squared moves from the prior close to the open and to the close.
+    squared_moves: Vec<[f64; 2]>,
     /// VIX open that is a price, else NaN.
     vix_open: Vec<f64>,
     /// VIX close with holes carried on.
@@ -194,8 +197,16 @@ fn at(column: &[f64], session: usize) -> f64 {
     column.get(session).copied().unwrap_or(f64::NAN)
 }
 
+fn square(x: f64) -> f64 {
+    x * x
+}
+
 fn is_positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
+}
+
+fn is_vix(value: f64) -> bool {
+    is_positive(value) && value <= 200.0
 }
 
 /// Whether `open` is a price of its own: not missing, not the prior close again, not a bar that only repeats its close.
@@ -221,6 +232,9 @@ fn is_spy_ex_dividend(day: Day) -> bool {
     let (year, month, _) = calendar::civil(day);
     month % 3 == 0 && calendar::spx_am_expiry(year, month) == day
 }
+
+/// Largest value of any column; the index has stayed below 10,000.
+const MAX_POINTS: f64 = 1e6;
 
 impl HistoryColumns {
     /// Checks lengths, order and the required columns.
@@ -253,13 +267,30 @@ impl HistoryColumns {
                 return Err(Error::data(fault.at(format!("session {session}"))));
             }
             let vix = self.vix_close[session];
-            if !(vix.is_nan() && session > 0) && !(is_positive(vix) && vix <= 200.0) {
+            let is_hole = vix.is_nan() && session > 0;
+            if !is_hole && !is_vix(vix) {
                 let fault = Fault::new("HIS105", "HistoryColumns", "vix_close", vix.to_string(), "0 < VIX <= 200");
                 return Err(Error::data(fault.at(format!("session {session}"))));
             }
         }
+        self.validate_size()?;
         self.validate_futures(n)?;
         self.validate_bars()
+    }
+
+    /// Money is counted in integer cents: nothing may be so large that a position in it cannot be.
+    fn validate_size(&self) -> Result<()> {
+        let bars = self.bar_vx.iter().map(|column| ("bar_vx", column));
+        let closes = [("spx_close", &self.spx_close), ("vx_settle", &self.vx_settle), ("bar_spot", &self.bar_spot)];
+        for (field, column) in self.optional().into_iter().chain(closes).chain(bars) {
+            if let Some(row) = column.iter().position(|value| !value.is_nan() && value.abs() > MAX_POINTS) {
+                let (value, expected) = (column[row].to_string(), "at most 1000000 points either way");
+                return Err(Error::data(
+                    Fault::new("HIS113", "HistoryColumns", field, value, expected).at(format!("row {row}")),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn optional(&self) -> [(&'static str, &Vec<f64>); 17] {
@@ -335,7 +366,7 @@ impl HistoryColumns {
                 Fault::new("HIS110", "HistoryColumns", "bar_seconds", key.1.to_string(), "ascending times of day")
             } else if !is_positive(self.bar_spot[bar]) {
                 Fault::new("HIS111", "HistoryColumns", "bar_spot", self.bar_spot[bar].to_string(), "a finite value > 0")
-            } else if !vix.is_nan() && !(is_positive(vix) && vix <= 200.0) {
+            } else if !vix.is_nan() && !is_vix(vix) {
                 Fault::new("HIS112", "HistoryColumns", "bar_vix", vix.to_string(), "0 < VIX <= 200")
             } else {
                 continue;
@@ -350,7 +381,7 @@ impl HistorySource {
     /// Validates the columns and lays out the steps.
     ///
     /// # Errors
-    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS112).
+    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS113).
     pub fn new(columns: HistoryColumns, options: HistoryOptions) -> Result<Self> {
         columns.validate()?;
         let n = columns.day.len();
@@ -358,6 +389,8 @@ impl HistorySource {
             columns,
             steps: Vec::with_capacity(3 * n),
             spx_open: Vec::with_capacity(n),
+            is_lagging: Vec::with_capacity(n),
+            squared_moves: Vec::with_capacity(n),
             vix_open: Vec::with_capacity(n),
             vix_close: Vec::with_capacity(n),
             futures_offset: vec![0],
@@ -387,7 +420,11 @@ impl HistorySource {
         let raw_open = at(&c.spx_open, session);
         let (high, low) = (at(&c.spx_high, session), at(&c.spx_low, session));
         let mut names: Vec<&str> = Vec::new();
-        let open = if is_live_open(raw_open, high, low, c.spx_close[session], prior_close) {
+        let is_lagging = self.opens_lag(session);
+        let is_live = is_live_open(raw_open, high, low, c.spx_close[session], prior_close) && !is_lagging;
+        // A bar that merely repeats its close has no range to start from the prior close.
+        let has_range = is_positive(raw_open) && is_positive(high) && is_positive(low) && high > low;
+        let open = if is_live {
             (raw_open, SettlementSource::Open)
         } else {
             names.push(if is_positive(raw_open) { "spx_open_stale" } else { "spx_open_missing" });
@@ -417,11 +454,65 @@ impl HistorySource {
             names.push(if is_positive(raw_vix) { "vix_open_stale" } else { "vix_open_missing" });
             f64::NAN
         };
+        self.is_lagging.push(!is_live && has_range);
+        self.sum_moves(session);
         self.spx_open.push(open);
         self.vix_open.push(vix_open);
         self.vix_close.push(vix_close);
         for name in names {
             self.count(name);
+        }
+    }
+
+    /// Whether published opens lagged behind the market over the sessions before `session`.
+    fn opens_lag(&self, session: usize) -> bool {
+        let Some(from) = session.checked_sub(LAGGING_SESSIONS + 1) else { return false };
+        let (begin, end) = (self.squared_moves[from], self.squared_moves[session - 1]);
+        end[0] - begin[0] < LAGGING_SHARE * (end[1] - begin[1])
+    }
+
+    fn sum_moves(&mut self, session: usize) {
+        let c = &self.columns;
+        let before = self.squared_moves.last().copied().unwrap_or_default();
+        let squared = |price: f64| match session.checked_sub(1) {
+            Some(prior) if is_positive(price) => square(price / c.spx_close[prior] - 1.0),
+            _ => 0.0,
+        };
+        let open = at(&c.spx_open, session);
+        // A session without an open says nothing about opens.
+        let moves = if is_positive(open) { [squared(open), squared(c.spx_close[session])] } else { [0.0; 2] };
+        self.squared_moves.push([before[0] + moves[0], before[1] + moves[1]]);
+    }
+
+    /// The 09:30 price of a session without a live open, from its own bar.
+    fn bridged_open(&self, session: usize) -> Option<f64> {
+        let c = &self.columns;
+        let prior = c.spx_close[session.checked_sub(1)?];
+        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
+        if !self.is_lagging[session] {
+            return Some(bridge(prior, close, high, low, OPEN_GIVEN_PRIOR, OPEN_GIVEN_PRIOR_CLOSE));
+        }
+        let [by_open, by_close, by_high, by_low] = OPEN_GIVEN_LAGGING;
+        let distance = |price: f64| math::ln(price / prior);
+        let log = by_open * distance(at(&c.spx_open, session))
+            + by_close * distance(close)
+            + by_high * distance(high)
+            + by_low * distance(low);
+        Some(prior * math::exp(log))
+    }
+
+    /// The 11:00 price of a session from its own bar.
+    fn mid_morning(&self, session: usize) -> Option<f64> {
+        let c = &self.columns;
+        let (open, _) = self.spx_open[session];
+        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
+        let prior = session.checked_sub(1).map(|p| c.spx_close[p]);
+        match prior {
+            Some(prior) if self.is_lagging[session] => {
+                Some(bridge(prior, close, high, low, MID_GIVEN_LAGGING, MID_GIVEN_PRIOR_CLOSE))
+            }
+            _ if is_positive(open) => Some(bridge(open, close, high, low, MID_GIVEN_OPEN, MID_GIVEN_OPEN_CLOSE)),
+            _ => prior.map(|p| bridge(p, close, high, low, MID_GIVEN_PRIOR, MID_GIVEN_PRIOR_CLOSE)),
         }
     }
 
@@ -463,8 +554,7 @@ impl HistorySource {
     fn moved(&self, future: Future, session: usize, seconds: i32, vix: f64) -> f64 {
         let years =
             crate::instrument::years_between(self.columns.day[session], seconds, future.expiry, OPEN_SECONDS).max(0.0);
-        let change = pass_through(years) * (vix - self.vix_close[session - 1]);
-        (future.price + change).max(FUTURE_FLOOR * future.price)
+        moved_future(future.price, pass_through(years), vix - self.vix_close[session - 1])
     }
 
     /// Writes the steps of one session; `bar` is the first intraday bar not yet used, and so is what it returns.
@@ -503,7 +593,6 @@ impl HistorySource {
         if !has_bars {
             let (open, open_source) = self.spx_open[session];
             let prior = session.checked_sub(1).map(|p| (c.spx_close[p], self.vix_close[p]));
-            let (high, low) = (at(&c.spx_high, session), at(&c.spx_low, session));
             let vix_open = self.vix_open[session];
             let has_open = is_positive(open);
             let open_flags = if open_source == SettlementSource::EtfOpen { flag::SPOT_PROXY } else { 0 };
@@ -516,18 +605,11 @@ impl HistorySource {
             if options.open_step && has_open && vix_at_open.is_finite() {
                 step(OPEN_SECONDS, open, vix_at_open, open_flags | vix_flags, 0, false);
             }
-            if options.mid_morning {
-                let mid = if has_open {
-                    Some((bridge(open, spx_close, high, low, MID_GIVEN_OPEN, MID_GIVEN_OPEN_CLOSE), open))
-                } else {
-                    prior.map(|(p, _)| (bridge(p, spx_close, high, low, MID_GIVEN_PRIOR, MID_GIVEN_PRIOR_CLOSE), p))
-                };
-                if let (Some((spot, base)), true) = (mid, vix_at_open.is_finite()) {
-                    let path = math::ln(spot / base) - 0.5 * math::ln(spx_close / base);
-                    let log = VIX_MID_SHARE * math::ln(vix_close / vix_at_open) + VIX_MID_BETA * path;
-                    let vix = vix_at_open * math::exp(log);
-                    step(MID_MORNING_SECONDS, spot, vix.min(200.0), flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
-                }
+            let has_mid_morning = options.mid_morning && vix_at_open.is_finite();
+            if let (true, Some(spot)) = (has_mid_morning, self.mid_morning(session)) {
+                let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
+                let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
+                step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
             }
         }
         let carried = if c.vix_close[session].is_nan() { flag::VIX_PROXY } else { 0 };
@@ -577,9 +659,11 @@ impl HistorySource {
         if step.is_close {
             return at(column, session);
         }
-        match session.checked_sub(1) {
-            Some(prior) => at(column, prior) * math::exp(log_beta * math::ln(step.vix / self.vix_close[prior])),
-            None => f64::NAN,
+        match session.checked_sub(1).map(|prior| (at(column, prior), self.vix_close[prior])) {
+            Some((before, vix_before)) if before.is_finite() => {
+                before * math::exp(log_beta * math::ln(step.vix / vix_before))
+            }
+            _ => f64::NAN,
         }
     }
 
@@ -674,11 +758,8 @@ impl MarketSource for HistorySource {
         if is_positive(open) {
             return SettlementValue { value: open, source };
         }
-        // Against SPY's opens the bridge errs by 56 bp (root mean square), the plain close by 104 bp.
-        let (close, high, low) = (c.spx_close[session], at(&c.spx_high, session), at(&c.spx_low, session));
-        let value = session.checked_sub(1).map_or(close, |prior| {
-            bridge(c.spx_close[prior], close, high, low, OPEN_GIVEN_PRIOR, OPEN_GIVEN_PRIOR_CLOSE)
-        });
+        // Against SPY's opens the bridge errs by 49 bp (root mean square), the published open by 67, the close by 104.
+        let value = self.bridged_open(session).unwrap_or(self.columns.spx_close[session]);
         SettlementValue { value, source: SettlementSource::CloseFallback }
     }
 
@@ -697,5 +778,204 @@ impl MarketSource for HistorySource {
             return SettlementValue { value: open, source: SettlementSource::Open };
         }
         SettlementValue { value: self.vix_close[session], source: SettlementSource::CloseFallback }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sixty sessions from 2010-01-04 with every column, some of them with holes.
+    fn columns(n: usize) -> HistoryColumns {
+        let day: Vec<Day> = calendar::sessions().iter().copied().filter(|&day| day >= 14_613).take(n).collect();
+        let wave = |scale: f64, step: f64| -> Vec<f64> {
+            (0..n).map(|i| scale * (1.0 + 0.02 * math::tanh(((i * i) as f64 * step) % 3.0 - 1.5))).collect()
+        };
+        let close = wave(1_100.0, 0.7);
+        let open: Vec<f64> = (0..n).map(|i| if i % 3 == 1 { close[i - 1] } else { close[i] * 1.003 }).collect();
+        let spread = |values: &[f64], factor: f64| values.iter().map(|value| value * factor).collect::<Vec<f64>>();
+        let vix = wave(20.0, 1.1);
+        let holed = |mut values: Vec<f64>, every: usize| {
+            values.iter_mut().skip(1).step_by(every).for_each(|value| *value = f64::NAN);
+            values
+        };
+        let mut futures = (vec![0], Vec::new(), Vec::new());
+        for (i, &today) in day.iter().enumerate() {
+            for month in 1..=6 {
+                let expiry = calendar::vix_expiry(2010, month);
+                if expiry >= today && !(i + month as usize).is_multiple_of(5) {
+                    futures.1.push(expiry);
+                    futures.2.push(vix[i] + f64::from(month));
+                }
+            }
+            futures.0.push(futures.1.len());
+        }
+        HistoryColumns {
+            spx_high: spread(&close, 1.01),
+            spx_low: spread(&close, 0.99),
+            spx_open: open,
+            vix_open: holed(spread(&vix, 1.02), 4),
+            vix_high: spread(&vix, 1.05),
+            vix_low: spread(&vix, 0.95),
+            vix_close: holed(vix.clone(), 11),
+            vix9d_close: spread(&vix, 0.9),
+            vix3m_close: spread(&vix, 1.1),
+            vvix_close: wave(90.0, 0.3),
+            rate: holed(vec![0.01; n], 7),
+            dividend_yield: vec![0.02; n],
+            spy_open: holed(spread(&close, 0.1002), 5),
+            spy_close: spread(&close, 0.1),
+            vx_offset: futures.0,
+            vx_expiry: futures.1,
+            vx_settle: futures.2,
+            bar_day: vec![day[n / 2], day[n / 2]],
+            bar_seconds: vec![36_000, 50_000],
+            bar_spot: vec![1_101.0, 1_102.0],
+            bar_vix: vec![21.0, f64::NAN],
+            bar_vx: vec![vec![22.0, f64::NAN]],
+            day,
+            spx_close: close,
+            ..HistoryColumns::default()
+        }
+    }
+
+    fn cut(mut c: HistoryColumns, k: usize) -> HistoryColumns {
+        c.day.truncate(k);
+        let rows = c.vx_offset[k];
+        c.vx_offset.truncate(k + 1);
+        c.vx_expiry.truncate(rows);
+        c.vx_settle.truncate(rows);
+        let bars = c.bar_day.iter().filter(|&&day| day <= c.day[k - 1]).count();
+        c.bar_day.truncate(bars);
+        for column in [
+            &mut c.spx_open,
+            &mut c.spx_high,
+            &mut c.spx_low,
+            &mut c.spx_close,
+            &mut c.vix_open,
+            &mut c.vix_high,
+            &mut c.vix_low,
+            &mut c.vix_close,
+            &mut c.vix9d_close,
+            &mut c.vix3m_close,
+            &mut c.vvix_close,
+            &mut c.rate,
+            &mut c.dividend_yield,
+            &mut c.spy_open,
+            &mut c.spy_close,
+        ] {
+            column.truncate(k);
+        }
+        c.bar_seconds.truncate(bars);
+        c.bar_spot.truncate(bars);
+        c.bar_vix.truncate(bars);
+        c.bar_vx.iter_mut().for_each(|column| column.truncate(bars));
+        c
+    }
+
+    fn load(columns: HistoryColumns) -> HistorySource {
+        HistorySource::new(columns, HistoryOptions::default()).expect("valid columns")
+    }
+
+    /// Everything a step says, as text: NaN equals NaN, and different bits print differently.
+    fn transcript(source: &HistorySource, step: usize) -> String {
+        let mut state = MarketState::default();
+        source.fill(step, &mut state);
+        format!("{state:?} {:?} {:?}", source.spx_settlement(step, 0), source.vix_settlement(step, 0))
+    }
+
+    #[test]
+    fn steps_of_a_cut_are_the_first_steps_of_the_whole() {
+        let whole = load(columns(60));
+        for k in 1..60 {
+            let part = load(cut(columns(60), k));
+            for step in 0..part.n_steps() {
+                assert_eq!(transcript(&part, step), transcript(&whole, step), "cut {k}, step {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn before_the_close_other_indices_and_futures_do_not_know_the_day() {
+        let whole = load(columns(60));
+        let mut poisoned = columns(60);
+        let last = |values: &mut Vec<f64>| values[59] *= 3.0;
+        for column in
+            [&mut poisoned.vix9d_close, &mut poisoned.vix3m_close, &mut poisoned.vvix_close, &mut poisoned.rate]
+        {
+            last(column);
+        }
+        poisoned.vx_settle[columns(60).vx_offset[59]..].iter_mut().for_each(|price| *price *= 2.0);
+        let poisoned = load(poisoned);
+        let n = whole.n_steps();
+        assert!(whole.steps[n - 2].session == 59 && !whole.steps[n - 2].is_close);
+        assert_eq!(transcript(&whole, n - 2), transcript(&poisoned, n - 2));
+        assert_ne!(transcript(&whole, n - 1), transcript(&poisoned, n - 1));
+    }
+
+    #[test]
+    fn futures_move_by_their_pass_through_and_settle_at_the_close() {
+        let mut c = columns(3);
+        let (near, far) = (calendar::vix_expiry(2010, 1), calendar::vix_expiry(2010, 4));
+        c.bar_day.clear();
+        c.bar_seconds.clear();
+        c.bar_spot.clear();
+        c.bar_vix.clear();
+        c.bar_vx.clear();
+        c.vx_offset = vec![0, 2, 3, 5];
+        c.vx_expiry = vec![near, far, far, near, far];
+        c.vx_settle = vec![21.0, 23.0, 23.5, 22.0, 24.0];
+        c.vix_close = vec![20.0, 22.0, 21.0];
+        let source = load(c);
+        let mut state = MarketState::default();
+        let close_of = |session: u32| {
+            source.steps.iter().position(|step| step.session == session && step.is_close).expect("a close")
+        };
+        source.fill(close_of(1), &mut state);
+        let years = crate::instrument::years_between(state.day, 57_600, near, OPEN_SECONDS);
+        assert_eq!(state.vx_expiry, [near, far]);
+        assert!((state.vx_price[0] - (21.0 + pass_through(years) * 2.0)).abs() < 1e-12);
+        assert_eq!(state.vx_price[1].to_bits(), 23.5_f64.to_bits());
+        assert_ne!(state.flags & flag::VX_PROXY, 0);
+        source.fill(close_of(2), &mut state);
+        assert_eq!(state.vx_price, [22.0, 24.0]);
+        assert_eq!(state.flags & flag::VX_PROXY, 0);
+    }
+
+    #[test]
+    fn pass_through_is_the_ladder() {
+        for (years, expected) in
+            [(0.0, 0.623), (0.5 / 12.0, 0.623), (1.5 / 12.0, 0.427), (1.0 / 12.0, 0.525), (3.0, 0.192)]
+        {
+            assert!((pass_through(years) - expected).abs() < 1e-12, "{years}");
+        }
+    }
+
+    #[test]
+    fn columns_that_cannot_be_are_refused() {
+        type Change = fn(&mut HistoryColumns);
+        let changes: [(&str, Change); 15] = [
+            ("HIS101", |c| c.day.clear()),
+            ("HIS102", |c| c.spx_close.truncate(3)),
+            ("HIS102", |c| c.vvix_close.truncate(3)),
+            ("HIS103", |c| c.day[4] = c.day[3]),
+            ("HIS104", |c| c.spx_close[5] = f64::NAN),
+            ("HIS105", |c| c.vix_close[0] = f64::NAN),
+            ("HIS105", |c| c.vix_close[5] = 200.5),
+            ("HIS106", |c| c.vx_offset[3] = usize::MAX),
+            ("HIS107", |c| c.vx_expiry.swap(0, 1)),
+            ("HIS108", |c| c.vx_settle[0] = 0.0),
+            ("HIS109", |c| c.bar_spot.clear()),
+            ("HIS110", |c| c.bar_seconds[1] = 0),
+            ("HIS112", |c| c.bar_vix[0] = 0.0),
+            ("HIS113", |c| c.spx_close[7] = 1e18),
+            ("HIS113", |c| c.vvix_close[7] = f64::INFINITY),
+        ];
+        for (code, change) in changes {
+            let mut c = columns(20);
+            change(&mut c);
+            let error = HistorySource::new(c, HistoryOptions::default()).expect_err(code).to_string();
+            assert!(error.starts_with(code), "{error}");
+        }
     }
 }

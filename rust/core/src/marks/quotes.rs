@@ -278,6 +278,7 @@ impl<S: Marks> Marks for QuoteMarks<S> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)] // the answers of the fallback are passed on bit for bit
 mod tests {
     use super::*;
     use crate::marks::chain::{ChainBuilder, ChainColumns, Policy};
