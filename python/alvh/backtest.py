@@ -48,8 +48,10 @@ def backtest(
     """Run books over a history.
 
     Every book sees the same bars, marks and settlements. What is decided on one bar is filled on the next, at its
-    price and spread. Positions open at the end are marked, not closed. Intervals, the slippage table, the
-    sensitivity to wing, days to expiry and hedge size, and the portfolio margin are computed when first asked for.
+    price and spread. Daily history has up to three bars a session (open, mid-morning, close) where the surface
+    marks, and the close alone where quotes do, which are of the close. Positions open at the end are marked, not
+    closed. Intervals, the slippage table, the sensitivity to wing, days to expiry and hedge size, and the portfolio
+    margin are computed when first asked for.
 
     Parameters
     ----------
@@ -100,7 +102,10 @@ def backtest(
 
 def _run(books: Books, history: History, marks: Marks, *, scan_portfolio: bool = False) -> dict[str, Any]:
     encoded = [book.to_json() for book in books]
-    raw = _core.backtest(history.source(), encoded, marks.store, scan_portfolio)
+    # End-of-day quotes say nothing before the close: an open or a mid-morning would fill at a surface instead.
+    has_quotes = isinstance(marks, QuoteMarks)
+    source = history.source(open_step=not has_quotes, mid_morning=not has_quotes)
+    raw = _core.backtest(source, encoded, marks.store, scan_portfolio)
     raw["flags"] = history.flag_counts()
     return raw
 

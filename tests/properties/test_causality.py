@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from alvh import _core, books, calendar, marks
+from alvh import _core, books
 from alvh.books import Book, HedgeLayer, IronCondor, LayeredHedge
 from alvh.chain import Chain
 from alvh.history import History
@@ -210,45 +209,9 @@ def test_cuts_and_poison_inside_a_session_of_bars(seed):
         assert_same(known_by(full, day, seconds), known_by(run(History(out), wanted), day, seconds))
 
 
-def quotes_of(history: History, seed: int) -> pd.DataFrame:
-    """A chain of quotes around the surface of a history: noisy, with holes and zero bids."""
-    rng = np.random.default_rng(seed)
-    surface = marks.surface(history)
-    parts = []
-    for session, close, vix in zip(
-        history.sessions, history.columns["spx_close"], history.columns["vix_close"], strict=True
-    ):
-        for root, product, strikes in (
-            ("SPX", "SPX", np.unique(np.round(close * np.linspace(0.8, 1.15, 36) / 5) * 5)),
-            ("VIX", "VIX", np.arange(np.floor(vix * 0.6), vix * 2.5, 1.0)),
-        ):
-            listed = calendar.listed_expiries(product, session)["day"]  # type: ignore[arg-type]
-            near = [day for day in listed if 0 < (day - session).astype(int) < 260][:6]
-            for expiry in near:
-                for right in ("call", "put"):
-                    mid = surface.price(session, expiry, strikes, right, product)  # type: ignore[arg-type]
-                    mid = mid * (1 + 0.01 * rng.standard_normal(len(strikes)))
-                    half = 0.05 + 0.02 * mid
-                    keep = rng.random(len(strikes)) > 0.03
-                    parts.append(
-                        pd.DataFrame(
-                            {
-                                "quote_date": str(session),
-                                "root": root,
-                                "expiry": str(expiry),
-                                "strike": strikes,
-                                "right": right[0].upper(),
-                                "bid": np.maximum(mid - half, 0).round(2),
-                                "ask": (mid + half).round(2) + 0.01,
-                            }
-                        )[keep]
-                    )
-    return pd.concat(parts, ignore_index=True)
-
-
 def test_quotes_of_later_sessions_change_nothing():
     history = History(generated.columns(21, 50, start="2012-06-01", futures=True))
-    frame = quotes_of(history, 21)
+    frame = generated.quotes_of(history, 21)
     chain = Chain.from_frame(frame)
     rule = IronCondor(
         entry="session", contracts=1, profit_target=0.2, stop=1.0, vix_gate="none", expiries="monthly"

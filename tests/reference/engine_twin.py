@@ -428,7 +428,8 @@ class Twin:
                 fill.quote.mid,
                 fill.price,
                 fill.fee,
-                slippage,
+                # The list of trades says what was paid against the middle, the ledger what was earned.
+                -slippage,
                 holding.bucket,
                 position,
                 rule,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from alvh import calendar
+import pandas as pd
+from alvh import calendar, marks
 from alvh.books import Book, CostConfig, HedgeLayer, IndexPortfolio, IronCondor, LayeredHedge
 from alvh.history import History
 
@@ -160,3 +161,39 @@ def random_book(seed: int, name: str = "book") -> Book:
         margin_stress=float(rng.choice([1.0, 2.5])),
         cash_earns_rate=bool(rng.random() < 0.8),
     )
+
+
+def quotes_of(history: History, seed: int) -> pd.DataFrame:
+    """A chain of quotes around the surface of a history: noisy, with holes and zero bids."""
+    rng = np.random.default_rng(seed)
+    surface = marks.surface(history)
+    parts = []
+    for session, close, vix in zip(
+        history.sessions, history.columns["spx_close"], history.columns["vix_close"], strict=True
+    ):
+        for root, product, strikes in (
+            ("SPX", "SPX", np.unique(np.round(close * np.linspace(0.8, 1.15, 36) / 5) * 5)),
+            ("VIX", "VIX", np.arange(np.floor(vix * 0.6), vix * 2.5, 1.0)),
+        ):
+            listed = calendar.listed_expiries(product, session)["day"]  # type: ignore[arg-type]
+            near = [day for day in listed if 0 < (day - session).astype(int) < 260][:6]
+            for expiry in near:
+                for right in ("call", "put"):
+                    mid = surface.price(session, expiry, strikes, right, product)  # type: ignore[arg-type]
+                    mid = mid * (1 + 0.01 * rng.standard_normal(len(strikes)))
+                    half = 0.05 + 0.02 * mid
+                    keep = rng.random(len(strikes)) > 0.03
+                    parts.append(
+                        pd.DataFrame(
+                            {
+                                "quote_date": str(session),
+                                "root": root,
+                                "expiry": str(expiry),
+                                "strike": strikes,
+                                "right": right[0].upper(),
+                                "bid": np.maximum(mid - half, 0).round(2),
+                                "ask": (mid + half).round(2) + 0.01,
+                            }
+                        )[keep]
+                    )
+    return pd.concat(parts, ignore_index=True)
