@@ -233,3 +233,6 @@ def surface_rows(
     product: str,
     time: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+def right_signs(
+    characters: npt.NDArray[np.uint32], width: int
+) -> tuple[npt.NDArray[np.int8], int | None]: ...

@@ -233,6 +233,9 @@ fn is_spy_ex_dividend(day: Day) -> bool {
     month % 3 == 0 && calendar::spx_am_expiry(year, month) == day
 }
 
+/// Largest value of any column; the index has stayed below 10,000.
+const MAX_POINTS: f64 = 1e6;
+
 impl HistoryColumns {
     /// Checks lengths, order and the required columns.
     fn validate(&self) -> Result<()> {
@@ -270,8 +273,24 @@ impl HistoryColumns {
                 return Err(Error::data(fault.at(format!("session {session}"))));
             }
         }
+        self.validate_size()?;
         self.validate_futures(n)?;
         self.validate_bars()
+    }
+
+    /// Money is counted in integer cents: nothing may be so large that a position in it cannot be.
+    fn validate_size(&self) -> Result<()> {
+        let bars = self.bar_vx.iter().map(|column| ("bar_vx", column));
+        let closes = [("spx_close", &self.spx_close), ("vx_settle", &self.vx_settle), ("bar_spot", &self.bar_spot)];
+        for (field, column) in self.optional().into_iter().chain(closes).chain(bars) {
+            if let Some(row) = column.iter().position(|value| !value.is_nan() && value.abs() > MAX_POINTS) {
+                let (value, expected) = (column[row].to_string(), "at most 1000000 points either way");
+                return Err(Error::data(
+                    Fault::new("HIS113", "HistoryColumns", field, value, expected).at(format!("row {row}")),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn optional(&self) -> [(&'static str, &Vec<f64>); 17] {
@@ -362,7 +381,7 @@ impl HistorySource {
     /// Validates the columns and lays out the steps.
     ///
     /// # Errors
-    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS112).
+    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS113).
     pub fn new(columns: HistoryColumns, options: HistoryOptions) -> Result<Self> {
         columns.validate()?;
         let n = columns.day.len();
@@ -935,7 +954,7 @@ mod tests {
     #[test]
     fn columns_that_cannot_be_are_refused() {
         type Change = fn(&mut HistoryColumns);
-        let changes: [(&str, Change); 13] = [
+        let changes: [(&str, Change); 15] = [
             ("HIS101", |c| c.day.clear()),
             ("HIS102", |c| c.spx_close.truncate(3)),
             ("HIS102", |c| c.vvix_close.truncate(3)),
@@ -949,6 +968,8 @@ mod tests {
             ("HIS109", |c| c.bar_spot.clear()),
             ("HIS110", |c| c.bar_seconds[1] = 0),
             ("HIS112", |c| c.bar_vix[0] = 0.0),
+            ("HIS113", |c| c.spx_close[7] = 1e18),
+            ("HIS113", |c| c.vvix_close[7] = f64::INFINITY),
         ];
         for (code, change) in changes {
             let mut c = columns(20);
