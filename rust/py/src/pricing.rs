@@ -59,7 +59,7 @@ fn frozen<T: numpy::Element>(array: Bound<'_, PyArray1<T>>) -> Bound<'_, PyArray
 }
 
 /// First four characters of a name in lower case, sixteen bits each; all ones when there are more.
-#[inline]
+#[inline(always)]
 const fn packed(name: &[u32]) -> u64 {
     let (mut key, mut rest, mut i) = (0, 0, 0);
     while i < name.len() {
@@ -78,7 +78,7 @@ const fn packed(name: &[u32]) -> u64 {
 
 /// Sign of one name of a right given as UCS-4 characters padded with zeros; 0 for any other name. No branches: rights
 /// come in any order.
-#[inline]
+#[inline(always)]
 fn sign_of(name: &[u32]) -> i8 {
     const CALL: u64 = packed(&[0x63, 0x61, 0x6c, 0x6c]);
     const PUT: u64 = packed(&[0x70, 0x75, 0x74]);
@@ -96,8 +96,7 @@ fn right_signs<'py>(
     let characters = characters.as_slice()?;
     let (signs, bad) = py.detach(|| {
         let signs: Vec<i8> = match width {
-            1 => characters.chunks_exact(1).map(sign_of).collect(),
-            4 => characters.chunks_exact(4).map(sign_of).collect(),
+            4 => characters.as_chunks::<4>().0.iter().map(|name| sign_of(name)).collect(),
             _ => characters.chunks_exact(width.max(1)).map(sign_of).collect(),
         };
         let bad = signs.iter().position(|&sign| sign == 0);
