@@ -11,7 +11,7 @@ import json
 import math
 import numbers
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -80,9 +80,12 @@ def _native(value: Any, hint: Any) -> Any:
     elif hint in _KINDS:
         is_flag = isinstance(value, bool)
         if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
-            if hint is int and abs(int(value)) >= _LARGEST:
+            if hint is types.NoneType:
+                return None
+            native = hint(value)
+            if hint is int and abs(native) >= _LARGEST:
                 raise TypeError
-            return value if value is None else hint(value)
+            return native
     elif isinstance(value, hint):
         return value
     raise TypeError
@@ -95,7 +98,7 @@ def _is_finite(value: Any) -> bool:
 
 
 @functools.cache
-def _hints(part: Hashable) -> dict[str, Any]:
+def _hints(part: Any) -> dict[str, Any]:
     return get_type_hints(part)
 
 
@@ -115,7 +118,8 @@ class _Part:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        for name, hint in _hints(type(self)).items():
+        part: Any = type(self)
+        for name, hint in _hints(part).items():
             given = getattr(self, name)
             try:
                 value = _native(given, hint)

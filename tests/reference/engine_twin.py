@@ -181,6 +181,7 @@ class Market:
         self.closes = [float(x) for x in columns["spx_close"]]
         self._series: dict[Leg, dict[tuple[int, str], float]] = {}
         self._smiles: dict[tuple[Any, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._grids: dict[tuple[int, str, int], np.ndarray] = {}
         self._note: list[float] | None = None
 
     def rows(self, step_day: Any, expiry: Any, strike: Any, right: str, product: str, label: str) -> Any:
@@ -191,13 +192,17 @@ class Market:
             self.source, *(np.ascontiguousarray(x) for x in (day, last, level)), right, product, label
         )
 
-    def mid(self, step: Step, leg: Leg) -> float:
+    def mid(self, step: Step, leg: Leg, held: bool = True) -> float:
         if leg.product == "INDEX":
             return step.spot
         if leg.product == "NOTE":
             return self.note()[step.number]
-        series = self._series.setdefault(leg, {})
+        series = self._series.get(leg, {})
         if (step.day, step.label) not in series:
+            if not held:
+                rows = self.rows([step.day], leg.expiry, [leg.strike], leg.right, leg.product, step.label)
+                return float(rows[1][0])
+            self._series[leg] = series
             # One look-up for the life of the leg: every value still belongs to its own day only.
             days = [day for day in self.sessions if step.day <= day <= leg.expiry]
             for label in ("open", "mid_morning", "close"):
@@ -208,8 +213,8 @@ class Market:
                 series |= {(day, label): float(x) for day, x in zip(days, values, strict=True)}
         return series[step.day, step.label]
 
-    def quote(self, step: Step, leg: Leg) -> Quote:
-        mid = self.mid(step, leg)
+    def quote(self, step: Step, leg: Leg, held: bool = True) -> Quote:
+        mid = self.mid(step, leg, held)
         width = _core.half_spread(
             KINDS[leg.product], np.array([mid]), leg.product != "SPXW", step.spot, step.day, step.vix
         )
@@ -220,12 +225,16 @@ class Market:
 
     def grid(self, step: Step, product: str, expiry: int) -> np.ndarray:
         """Every listed strike of an expiry, found by asking for all of them."""
+        key = (step.number, product, expiry)
+        if key in self._grids:
+            return self._grids[key]
         if product == "VIX":
             underlying, targets = step.vix, np.arange(0.5, 250.0, 0.25)
         else:
             underlying, targets = step.spot, np.arange(0.05 * step.spot, 2.5 * step.spot, 0.5)
         found = _core.calendar_snap_strikes(product, step.day, expiry, underlying, targets, "nearest")
-        return np.unique(found)
+        self._grids[key] = np.unique(found)
+        return self._grids[key]
 
     def smile(self, step: Step, product: str, expiry: int, right: str) -> tuple[np.ndarray, np.ndarray]:
         """Listed strikes and their absolute forward deltas."""
@@ -676,9 +685,9 @@ class Twin:
                 call = market.snap(step, product, expiry, short_call + width)
                 # At least one step of the grid.
                 if put >= short_put:
-                    put = float(grid[grid < short_put].max(initial=math.nan))
+                    put = max((float(x) for x in grid if x < short_put), default=math.nan)
                 if call <= short_call:
-                    call = float(grid[grid > short_call].min(initial=math.nan))
+                    call = min((float(x) for x in grid if x > short_call), default=math.nan)
             return (put, short_put, short_call, call) if put < short_put <= short_call < call else None
 
         if rule.short_delta is not None:

@@ -475,6 +475,11 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
+    // A list would fill the fields by position: only names are understood.
+    if !json.trim_start().starts_with('{') {
+        let fault = Fault::new("CFG000", class, "fields", "no JSON object", "the documented fields and types");
+        return Err(Error::config(fault));
+    }
     serde_json::from_str(json).map_err(|error| {
         // serde puts the offending field into its message; the position is of no use to a Python caller.
         let text = error.to_string();

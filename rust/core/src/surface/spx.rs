@@ -15,7 +15,7 @@
 //!
 //! The constants are printed by `tools/estimate_spx_smile.py`, which also measures them leave-one-chain-out.
 
-use crate::math::{exp, ln};
+use crate::math::{exp, exp_plain, ln, log_ratio_plain};
 
 /// Facts about a fit that must reach the result.
 pub mod flag {
@@ -324,8 +324,14 @@ fn month_at_the_money(swap: f64, eta: f64) -> f64 {
 fn at_the_money_by_month(swap: &[f64; NODES], guess: [f64; NODES], month: f64, eta: f64) -> [f64; NODES] {
     let mut theta = guess;
     for _ in 0..TURNS {
-        let steepness = theta.map(|theta| (eta * exp(SKEW_GROWTH * ln(theta / month))).min(ETA_CAP));
-        let ratio = strip_ratio(steepness, theta.map(f64::sqrt));
+        let (mut steepness, mut root) = ([0.0; NODES], [0.0; NODES]);
+        for i in 0..NODES {
+            // Total variances of indices between 5 and 150: far from the ends of what the plain functions hold for.
+            let growth = exp_plain(SKEW_GROWTH * log_ratio_plain(theta[i], month));
+            steepness[i] = (eta * growth).min(ETA_CAP);
+            root[i] = theta[i].sqrt();
+        }
+        let ratio = strip_ratio(steepness, root);
         for i in 0..NODES {
             theta[i] = swap[i] / ratio[i];
         }
