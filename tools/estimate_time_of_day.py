@@ -79,7 +79,7 @@ def main(data: Path) -> None:
     fit("11:00 | close", m - prior, close=c - prior)
     fit("11:00 | close, high, low", m - prior, close=c - prior, high=h - prior, low=low - prior)
 
-    spx = np.log(dated(data / "daily" / "spx_ohlcv.csv", "%m/%d/%Y")[["Open", "Close"]])
+    spx = np.log(dated(data / "daily" / "spx_ohlcv.csv", "%m/%d/%Y")[["Open", "High", "Low", "Close"]])
     raw = dated(data / "daily" / "spy_daily.csv", "%Y%m%d 00:00", "time").astype(float)
     bridge = (np.log(raw["open"]) - np.log(raw["close"]).shift(1)).reindex(spx.index)
     gap = spx["Open"] - spx["Close"].shift(1)
@@ -88,6 +88,20 @@ def main(data: Path) -> None:
     print("S&P 500 open less SPY's overnight move, 2009-2017, live opens [bp]")
     for name, part in (("other days", error[~ex]), ("quarterly third Fridays", error[ex])):
         print(f"  {name:<24s} n {part.size:5d}  mean {part.mean():+6.1f}  rms {part.std():6.1f}")
+
+    print(
+        "S&P 500 bars of lagging opens 1999-2016, from the prior close; truth: SPY's day hung on the index's close"
+    )
+    bar = spx.sub(spx["Close"].shift(1), axis=0)["1999":"2016"]
+    true_open, true_eleven = (bar["Close"] + (price - c).reindex(bar.index) for price in (o, m))
+    squares = (bar**2).rolling(252).sum()
+    print(
+        f"  squared overnight over close-to-close moves: at most {(squares['Open'] / squares['Close']).max():.3f}"
+    )
+    day_terms = {name.lower(): bar[name] for name in ("Close", "High", "Low")}
+    fit("open | lagging open, close, high, low", true_open, open=bar["Open"], **day_terms)
+    fit("11:00 | close, high, low", true_eleven, **day_terms)
+    fit("open taken to be the printed open", true_open - bar["Open"], none=0 * true_open)
 
     vix = np.log(dated(data / "daily" / "vix.csv", "%Y-%m-%d", "DATE").clip(lower=5.0)).reindex(spx.index)
     vix_prior = vix["CLOSE"].shift(1)

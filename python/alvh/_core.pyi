@@ -167,6 +167,7 @@ class HistorySource:
     def settlements(self) -> dict[str, npt.NDArray[Any]]: ...
 
 def right_signs(characters: NDArray[np.uint32], width: int) -> tuple[NDArray[np.int8], int | None]: ...
+
 # Pricing.
 GREEK_NAMES: list[str]
 IMPLIED_VOL_REASONS: list[str]
@@ -233,6 +234,3 @@ def surface_rows(
     product: str,
     time: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-def right_signs(
-    characters: npt.NDArray[np.uint32], width: int
-) -> tuple[npt.NDArray[np.int8], int | None]: ...

@@ -515,10 +515,16 @@ def static(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book
 def condor_index(capital: float = 100_000_000.0) -> Book:
     """Build the monthly 20/5-delta condor on Treasury-bill collateral, after the rules of Cboe's CNDR index.
 
-    Each third Friday around 11:00 New York, after the old options settled on the opening print, it sells the
-    20-delta put and call and buys the 5-delta put and call of the next month, holds to settlement, and keeps ten
-    times the maximum loss in bills. The capital is large so that whole contracts do not matter. Sold at the bid and
-    bought at the ask (the whole half-spread), no fees.
+    Each third Friday (the session before, where that is a holiday) around 11:00 New York, after the old options
+    settled on the opening print, it sells the 20-delta put and call and buys the 5-delta put and call of the next
+    month, the listed strikes of closest delta, and holds them to settlement. At each roll it takes as many condors as
+    leave ten times their maximum loss (wider wing less credit) in bills, which earn the money-market rate of the
+    history. The capital is large so that whole contracts do not matter.
+
+    Sold at the bid and bought at the ask (the whole half-spread), no fees: the published rules that could be found do
+    not say at which price options trade, and an hour before the averaging window of the exchange's other indices
+    points to quotes. In the middle of the market the book earns 2.8 % a year more (1999-2017). Sources and
+    sensitivities are in docs/condor-index.md.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ const SPX_COEFFICIENT: f64 = 0.055;
 /// with the index at 1,040 is what traders saw in autumn 2003 (1.00 wide "for a few years", then 1.20, between 5 and
 /// 10 points), through a VIX of 16 to 45. Electronic widths take over where stress makes them the wider ones.
 const SPX_FLOOR_COEFFICIENT: f64 = 0.32;
-/// 2017-04-24: first day on which the fragments of 2017 quote one tick wide. That the trading system changed on that
-/// day is unverified.
+/// 2017-04-24: first day on which the fragments of 2017 (one far put) quote one tick wide. What changed on that day is
+/// not known: SPX left the system with one quoting market-maker (Hybrid 3.0) in 2018 (SR-CBOE-2018-029).
 const SPX_ELECTRONIC_DAY: Day = 17_280;
 /// Index level at which [`SPX_COEFFICIENT`] was measured.
 const SPX_REFERENCE: f64 = 2_750.0;

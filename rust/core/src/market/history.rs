@@ -32,11 +32,11 @@ const OPEN_GIVEN_PRIOR: [f64; 3] = [0.02, 0.23, 0.23];
 const OPEN_GIVEN_PRIOR_CLOSE: f64 = 0.30;
 /// Weights of the log distances of open, close, high and low from the prior close in the 09:30 price where the open
 /// lags: published opens of many years hold a tenth of the overnight move, because most shares had not traded yet, so
-/// that high and low start from the prior close too (R2 0.55 against SPY's opens 1999-2016, the open itself 0.12).
-const OPEN_GIVEN_LAGGING: [f64; 4] = [1.76, -0.25, 0.51, 0.44];
+/// that high and low start from the prior close too (SPY 1999-2016: R2 0.56).
+const OPEN_GIVEN_LAGGING: [f64; 4] = [1.77, -0.25, 0.51, 0.44];
 /// Weights of the log distances of close, high and low from the prior close in the 11:00 price where the open lags
 /// (37 bp off SPY's 11:00 price; with [`MID_GIVEN_PRIOR`] 47 bp). An open from SPY adds nothing to them.
-const MID_GIVEN_LAGGING: [f64; 3] = [-0.27, 0.76, 0.69];
+const MID_GIVEN_LAGGING: [f64; 3] = [-0.27, 0.77, 0.69];
 /// Opens lag where the squared overnight moves of so many sessions before sum to less than this share of the squared
 /// close-to-close moves: SPY's share is a third, that of S&P 500 opens 1999-2016 is 0 to 0.05.
 const LAGGING_SESSIONS: usize = 252;
@@ -765,7 +765,7 @@ impl MarketSource for HistorySource {
         if is_positive(open) {
             return SettlementValue { value: open, source };
         }
-        // Against SPY's opens the bridge errs by 49 bp (root mean square), the published open by 61, the close by 104.
+        // Against SPY's opens the bridge errs by 49 bp (root mean square), the published open by 67, the close by 104.
         let value = self.bridged_open(session).unwrap_or(self.columns.spx_close[session]);
         SettlementValue { value, source: SettlementSource::CloseFallback }
     }
