@@ -139,10 +139,12 @@ answered = 0
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@example([("spx", 150, 3, 1e18)], "flag")
-@example([("spx", 300, 1, 1e300)], "flag")
-@example([("vix3m", 0, 0, 1e18)], "flag")
-@example([("settlement", 300, 0, 1e18)], "flag")
+@example(cells=[("spx", 150, 3, 1e18)], missing="flag")
+@example(cells=[("spx", 300, 1, 1e300)], missing="flag")
+@example(cells=[("spx", 300, 3, 1e-300)], missing="flag")
+@example(cells=[("spy", 300, 3, 1e-300)], missing="flag")
+@example(cells=[("vix3m", 0, 0, 1e18)], missing="flag")
+@example(cells=[("settlement", 300, 0, 1e18)], missing="flag")
 @given(cells=st.lists(CELLS, max_size=3), missing=st.sampled_from(["raise", "flag", "drop"]))
 def check_no_number_in_a_frame_is_more_than_a_typed_error(
     cells: list[tuple[str, int, int, float]], missing: str, spx: pd.DataFrame, vix: pd.DataFrame

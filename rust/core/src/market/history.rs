@@ -278,8 +278,14 @@ impl HistoryColumns {
         self.validate_bars()
     }
 
-    /// Money is counted in integer cents: nothing may be so large that a position in it cannot be.
+    /// Money is counted in integer cents: nothing may be so large that a position in it cannot be, and the index, from
+    /// whose close other prices are estimated by ratios, not so small.
     fn validate_size(&self) -> Result<()> {
+        if let Some(row) = self.spx_close.iter().position(|&close| close < 1.0) {
+            let value = self.spx_close[row].to_string();
+            let fault = Fault::new("HIS113", "HistoryColumns", "spx_close", value, "at least 1 point");
+            return Err(Error::data(fault.at(format!("row {row}"))));
+        }
         let bars = self.bar_vx.iter().map(|column| ("bar_vx", column));
         let closes = [("spx_close", &self.spx_close), ("vx_settle", &self.vx_settle), ("bar_spot", &self.bar_spot)];
         for (field, column) in self.optional().into_iter().chain(closes).chain(bars) {
@@ -433,7 +439,8 @@ impl HistorySource {
             let dividend =
                 if is_spy_ex_dividend(c.day[session]) { 0.25 * at(&c.dividend_yield, session).max(0.0) } else { 0.0 };
             let carried = prior_close * (at(&c.spy_open, session) / spy_prior + dividend);
-            if is_positive(carried) {
+            // A halved or doubled SPY is a split or a bad print, not a night.
+            if carried > 0.5 * prior_close && carried < 2.0 * prior_close {
                 names.push("spx_open_from_spy");
                 (carried, SettlementSource::EtfOpen)
             } else {
@@ -954,7 +961,7 @@ mod tests {
     #[test]
     fn columns_that_cannot_be_are_refused() {
         type Change = fn(&mut HistoryColumns);
-        let changes: [(&str, Change); 15] = [
+        let changes: [(&str, Change); 16] = [
             ("HIS101", |c| c.day.clear()),
             ("HIS102", |c| c.spx_close.truncate(3)),
             ("HIS102", |c| c.vvix_close.truncate(3)),
@@ -969,6 +976,7 @@ mod tests {
             ("HIS110", |c| c.bar_seconds[1] = 0),
             ("HIS112", |c| c.bar_vix[0] = 0.0),
             ("HIS113", |c| c.spx_close[7] = 1e18),
+            ("HIS113", |c| c.spx_close[7] = 1e-300),
             ("HIS113", |c| c.vvix_close[7] = f64::INFINITY),
         ];
         for (code, change) in changes {
