@@ -168,9 +168,7 @@ def test_what_the_assumptions_are_worth(
     bare = tool.equity_of(book, tool.load(shared_data, ("spy",)))
     assert correlation(tool, bare, equity) > 0.97
     close = pd.DataFrame({"Date": history.sessions, "Close": history.columns["spx_close"]})
-    closes = tool.equity_of(
-        tool.vary(book, entry_time="16:00"), tool.load(shared_data, settlement=close)
-    )
+    closes = tool.equity_of(tool.vary(book, entry_time="16:00"), tool.load(shared_data, settlement=close))
     assert 0.85 < correlation(tool, closes, equity) < 0.95
     middle = tool.equity_of(tool.vary(book, costs={"package_fraction": 0.0}), history)
     assert correlation(tool, middle, equity) > 0.999

@@ -89,11 +89,15 @@ def main(data: Path) -> None:
     for name, part in (("other days", error[~ex]), ("quarterly third Fridays", error[ex])):
         print(f"  {name:<24s} n {part.size:5d}  mean {part.mean():+6.1f}  rms {part.std():6.1f}")
 
-    print("S&P 500 bars of lagging opens 1999-2016, from the prior close; truth: SPY's day hung on the index's close")
+    print(
+        "S&P 500 bars of lagging opens 1999-2016, from the prior close; truth: SPY's day hung on the index's close"
+    )
     bar = spx.sub(spx["Close"].shift(1), axis=0)["1999":"2016"]
     true_open, true_eleven = (bar["Close"] + (price - c).reindex(bar.index) for price in (o, m))
     squares = (bar**2).rolling(252).sum()
-    print(f"  squared overnight over close-to-close moves: at most {(squares['Open'] / squares['Close']).max():.3f}")
+    print(
+        f"  squared overnight over close-to-close moves: at most {(squares['Open'] / squares['Close']).max():.3f}"
+    )
     day_terms = {name.lower(): bar[name] for name in ("Close", "High", "Low")}
     fit("open | lagging open, close, high, low", true_open, open=bar["Open"], **day_terms)
     fit("11:00 | close, high, low", true_eleven, **day_terms)

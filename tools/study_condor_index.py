@@ -175,7 +175,9 @@ def sensitivity(data: Path, history: alvh.History, book: alvh.Book, equity: pd.S
     add("long delta .06", vary(book, long_delta=0.06))
     add("collateral 9 times", vary(book, collateral_multiple=9.0))
     add("collateral 11 times", vary(book, collateral_multiple=11.0))
-    title("one change at a time (return and volatility a year; correlation of monthly returns with the default)")
+    title(
+        "one change at a time (return and volatility a year; correlation of monthly returns with the default)"
+    )
     print(f"{'':<50s} return  change  volatility  correlation")
     for name, varied in rows:
         returns = monthly(varied)
@@ -230,7 +232,9 @@ def twin(history: alvh.History, smile: str, share: float) -> pd.Series:
         z = np.clip(np.log(strike / forward) / (vix / 100.0 * np.sqrt(30.0 / 365.0)), -3.0, 3.0)
         return vix / 100.0 * (0.92 - 0.10 * z)
 
-    def value(when: pd.Timestamp, clock: float, time: str, row: Any, expiry: Any, strike: np.ndarray) -> tuple:
+    def value(
+        when: pd.Timestamp, clock: float, time: str, row: Any, expiry: Any, strike: np.ndarray
+    ) -> tuple:
         years = ((expiry - when).days * 86_400.0 + 34_200.0 - clock) / (365.0 * 86_400.0)
         r = float(rate.shift(1).get(when, 0.0) if clock < 57_600.0 else rate[when])
         r = 0.0 if np.isnan(r) else r
@@ -251,14 +255,19 @@ def twin(history: alvh.History, smile: str, share: float) -> pd.Series:
             held = None
         if date in expiries and date in at_entry.index:
             # The index of the expiry in the calendar gives the next month's, also beyond the history.
-            expiry = pd.Timestamp(alvh.calendar.spx_expiries(date + pd.Timedelta(days=1), date + pd.Timedelta(days=40))[0])
+            expiry = pd.Timestamp(
+                alvh.calendar.spx_expiries(date + pd.Timedelta(days=1), date + pd.Timedelta(days=40))[0]
+            )
             row = at_entry.loc[date]
             wanted = np.arange(0.55 * row["spot"], 1.35 * row["spot"], 2.5)
             grid = np.unique(alvh.calendar.snap_strikes("SPX", date, expiry, row["spot"], wanted))
             _, delta, forward = value(date, ENTRY, "mid_morning", row, expiry, grid)
             put = grid < forward
             strike = np.array(
-                [grid[side][np.argmin(np.abs(delta[side] - d))] for side, d in zip((put, put, ~put, ~put), DELTA, strict=True)]
+                [
+                    grid[side][np.argmin(np.abs(delta[side] - d))]
+                    for side, d in zip((put, put, ~put, ~put), DELTA, strict=True)
+                ]
             )
             mid, _, _ = value(date, ENTRY, "mid_morning", row, expiry, strike)
             days = int(date.to_datetime64().astype("datetime64[D]").astype(int))
@@ -304,7 +313,8 @@ def show_months(trades: pd.DataFrame, history: alvh.History, entries: tuple[str,
         put = rows[rows["right"] == "put"].set_index("bucket")["strike"]
         call = rows[rows["right"] == "call"].set_index("bucket")["strike"]
         legs = "  ".join(
-            f"{r.contracts:+d} {r.right} {r.strike:g} mid {r.mid:.2f} at {r.price:.2f}" for r in rows.itertuples()
+            f"{r.contracts:+d} {r.right} {r.strike:g} mid {r.mid:.2f} at {r.price:.2f}"
+            for r in rows.itertuples()
         )
         value, source = settlement.loc[expiry, ["spx", "spx_source"]]
         lot = -rows["contracts"].iloc[0]
@@ -344,12 +354,12 @@ def chain_2013(data: Path, history: alvh.History) -> pd.DataFrame:
                 }
             )
     table = pd.DataFrame(rows).set_index("leg")
-    credit, modelled = (float(table[c].iloc[[0, 2]].sum() - table[c].iloc[[1, 3]].sum()) for c in ("mid", "surface"))
+    credit, modelled = (
+        float(table[c].iloc[[0, 2]].sum() - table[c].iloc[[1, 3]].sum()) for c in ("mid", "surface")
+    )
     title("real chain of 2013-04-19, expiry 2013-06-21: 20- and 5-delta strikes by the chain's own deltas")
     print(table.round(3).to_string())
-    bid_ask = float(
-        table["bid"].iloc[[0, 2]].sum() - table["ask"].iloc[[1, 3]].sum()
-    )
+    bid_ask = float(table["bid"].iloc[[0, 2]].sum() - table["ask"].iloc[[1, 3]].sum())
     print(f"credit: chain mid {credit:.2f}, surface mid {modelled:.2f}, chain at bid and ask {bid_ask:.2f}")
     return table
 
@@ -365,7 +375,9 @@ def chains_2015(data: Path, history: alvh.History) -> pd.DataFrame:
         for expiry, group in chain.groupby("expiry"):
             when = pd.Timestamp(str(expiry)).to_datetime64()
             model = marks.implied_vol(
-                np.full(len(group), np.datetime64(day)), np.full(len(group), when), group["strike"].to_numpy(float)
+                np.full(len(group), np.datetime64(day)),
+                np.full(len(group), when),
+                group["strike"].to_numpy(float),
             )
             error = 100.0 * (model - group["implied_volatility"].to_numpy(float))
             for right, side in (("put", group["right"] == "P"), ("call", group["right"] == "C")):
@@ -406,7 +418,9 @@ def spreads(data: Path) -> pd.DataFrame:
     for year, spot, vix in ((2001, 1150.0, 25.0), (2003, 1040.0, 17.0)):
         day = int(np.datetime64(f"{year}-10-15").astype(int))
         width = 2 * _core.half_spread("spx_option", np.array([old]), True, spot, day, vix)[0]
-        print(f"an option of {old} points in {year} (S&P 500 {spot:g}, VIX {vix:g}): {width:.2f} wide; quoted 1.00 to 1.20")
+        print(
+            f"an option of {old} points in {year} (S&P 500 {spot:g}, VIX {vix:g}): {width:.2f} wide; quoted 1.00 to 1.20"
+        )
     return table
 
 
@@ -415,7 +429,9 @@ def spreads(data: Path) -> pd.DataFrame:
 
 def early(data: Path, book: alvh.Book) -> pd.Series:
     rates = sources(data)["rates"]
-    history = alvh.History.load(data / "daily" / "spx_close_1990.csv", data / "daily" / "vix.csv", rates=rates)
+    history = alvh.History.load(
+        data / "daily" / "spx_close_1990.csv", data / "daily" / "vix.csv", rates=rates
+    )
     equity = equity_of(book, history)
     live = monthly(equity)
     title("close-only S&P 500 1990-2017, VIX and rates")
@@ -462,7 +478,10 @@ def hedged(data: Path) -> None:
             f"vix_tail_hedge {start} to {end}: {between(tail, start, end):.2%} a year; S&P 500 with dividends "
             f"{between(total, start, end):.2%}, without {between(spot, start, end):.2%}"
         )
-    fall = [float((1 - s["2007-10":"2009-06"] / s["2007-10":"2009-06"].cummax()).max()) for s in (tail, total, spot)]
+    fall = [
+        float((1 - s["2007-10":"2009-06"] / s["2007-10":"2009-06"].cummax()).max())
+        for s in (tail, total, spot)
+    ]
     print(
         f"maximum drawdown 2007-10 to 2009-06: vix_tail_hedge {fall[0]:.1%}, S&P 500 with dividends {fall[1]:.1%}, without {fall[2]:.1%}"
     )

@@ -451,9 +451,9 @@ impl HistorySource {
     fn sum_moves(&mut self, session: usize) {
         let c = &self.columns;
         let before = self.squared_moves.last().copied().unwrap_or_default();
-        let squared = |price: f64| match session.checked_sub(1) {
-            Some(prior) if is_positive(price) => (price / c.spx_close[prior] - 1.0).powi(2),
-            _ => 0.0,
+        let squared = |price: f64| {
+            let move_from_prior = session.checked_sub(1).map_or(0.0, |prior| price / c.spx_close[prior] - 1.0);
+            move_from_prior * move_from_prior
         };
         let open = at(&c.spx_open, session);
         // A session without an open says nothing about opens.
@@ -582,12 +582,11 @@ impl HistorySource {
             if options.open_step && has_open && vix_at_open.is_finite() {
                 step(OPEN_SECONDS, open, vix_at_open, open_flags | vix_flags, 0, false);
             }
-            if options.mid_morning {
-                if let (Some(spot), true) = (self.mid_morning(session), vix_at_open.is_finite()) {
-                    let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
-                    let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
-                    step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
-                }
+            let mid_morning = if options.mid_morning { self.mid_morning(session) } else { None };
+            if let (Some(spot), true) = (mid_morning, vix_at_open.is_finite()) {
+                let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
+                let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
+                step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
             }
         }
         let carried = if c.vix_close[session].is_nan() { flag::VIX_PROXY } else { 0 };
