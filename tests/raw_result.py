@@ -149,5 +149,11 @@ def raw_result(
         },
         "flags": {"stale_open": 3},
         "marks": {"surface": 120},
-        "provenance": {"seed": 0, "version": "0.1.0", "config_hash": "aa", "data_hash": "bb"},
+        "provenance": {
+            "seed": 0,
+            "version": "0.1.0",
+            "config_hash": "aa",
+            "data_hash": "bb",
+            "books": [{"condor": {"dte": 45}, "capital": capital, "portfolio": None} for _ in books],
+        },
     }

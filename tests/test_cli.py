@@ -48,7 +48,7 @@ def test_default_study_prints_tables_and_saves_a_picture(calls, capsys, tmp_path
     out = capsys.readouterr().out
     assert out.splitlines()[0] == NOTE
     assert "max drawdown, %" in out
-    assert "static against unhedged: maximum drawdown" in out
+    assert "the maximum drawdown of unhedged from" in out
     assert out.rstrip().endswith("equity and drawdown: alvh-study.png")
     assert [file.name for file in tmp_path.iterdir()] == ["alvh-study.png"]
     assert calls["books"] == ("unhedged", "static")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import alvh
@@ -195,6 +198,81 @@ def test_implied_vol_in_the_money_while_there_is_time_value():
     assert np.abs(back / price - 1)[clear].max() < 1e-14
 
 
+def test_implied_vol_in_the_money_begins_beyond_sixteen_epsilons():
+    # Whole numbers: the intrinsic value is exact and the price moves in its own last place.
+    for forward, strike, right in (
+        (4_000.0, 3_000.0, "call"),
+        (3_000.0, 4_096.0, "put"),
+        (20.0, 19.0, "call"),
+    ):
+        intrinsic = abs(forward - strike)
+        price = intrinsic + np.spacing(intrinsic) * np.arange(0, 60)
+        time_value = price - intrinsic
+        iv, reason = alvh.implied_vol(price, forward, strike, 0.1, 0.0, right, return_reason=True)
+        clear = time_value > 16 * EPS * price
+        assert set(reason[clear]) == {"ok"}
+        assert set(reason[~clear]) == {"no_time_value"}
+        assert clear.any()
+        assert not clear.all()
+        assert np.isnan(iv[~clear]).all()
+        assert (np.diff(iv[clear]) > 0).all()
+        other = {"call": "put", "put": "call"}[right]
+        back = alvh.black76(forward, strike, 0.1, iv[clear], 0.0, other)
+        assert back == pytest.approx(time_value[clear], rel=1e-12)
+
+
+def test_implied_vol_of_fifty_digit_prices():
+    # The corners of Jaeckel (2015): at the money, next to it, deep in the wings, tiny and huge volatility.
+    checked = 0
+    with mpmath.workdps(twin.DIGITS):
+        for x in (0.0, 1e-12, 1e-4, 0.1, 1.0, 4.0, 16.0, 100.0, 300.0):
+            for s in (1e-6, 1e-3, 0.02, 0.3, 1.0, 3.0, 6.0, 9.0, 15.0):
+                for sign, right in ((1, "call"), (-1, "put")):
+                    strike = float(np.exp(sign * x))
+                    log_strike = mpmath.log(mpmath.mpf(strike))
+                    price = twin.black76(1.0, strike, 1.0, s, 0.0, right)
+                    ceiling = min(1.0, strike)
+                    if not 1e-290 < price < ceiling * (1 - 1e-9):
+                        continue
+                    d1 = -log_strike / s + mpmath.mpf(s) / 2
+                    vega = mpmath.npdf(d1)
+                    # How much of the price's own rounding reaches the volatility.
+                    condition = float(price / (s * vega))
+                    got = alvh.implied_vol(float(price), 1.0, strike, 1.0, 0.0, right)
+                    assert abs(got - s) <= 8 * EPS * s * (1 + condition), (x, s, right, got)
+                    checked += 1
+    assert checked > 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of a child process are POSIX here")
+@pytest.mark.parametrize(
+    "call", ["black76(column, 1.0, 0.5, 0.2, 0.0, 'call')", "implied_vol(column, 1.0, 1.1, 0.5, 0.0, 'call')"]
+)
+def test_interrupt_is_answered_at_once(call):
+    program = f"""
+import time
+import numpy as np
+import alvh
+alvh.black76(1.0, 1.0, 1.0, 1.0, 0.0, "call")
+column = np.full(40_000_000, 0.05)
+print("ready", flush=True)
+try:
+    alvh.{call}
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+"""
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        sent = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        answer, _ = child.communicate(timeout=30)
+    finally:
+        child.kill()
+    assert float(answer) - sent < 0.2
+
+
 def test_implied_vol_reasons():
     price = [10.0, 4.0, 5.0, 105.0, np.nan, -1.0, 0.0]
     strike = [100.0, 100.0, 100.0, 100.0, 100.0, 110.0, 110.0]
@@ -213,6 +291,13 @@ def test_implied_vol_reasons():
 
 def test_shapes_types_and_rights():
     series = pd.Series([90.0, 100.0, 110.0])
+    names = np.array(["Put", "c", "P", "cAlL"])
+    for rights in (names, names.astype("U9"), names.astype(">U4"), names.astype(object), pd.Series(names)):
+        rows = alvh.black76(100, 90, 1, 0.2, 0.0, rights)
+        assert (rows[[0, 2]] == alvh.black76(100, 90, 1, 0.2, 0.0, "put")).all()
+        assert (rows[[1, 3]] == alvh.black76(100, 90, 1, 0.2, 0.0, "call")).all()
+    assert alvh.black76(100, 90, 1, 0.2, 0.0, names[::-2]).shape == (2,)
+    assert alvh.black76(100, 90, 1, 0.2, 0.0, np.empty(0, dtype=str)).shape == (0,)
     table = alvh.black76(100, series, np.array([[0.1], [0.2]]), 0.2, 0.0, ["c", "PUT", "Call"])
     assert table.shape == (2, 3)
     assert table[1, 1] == alvh.black76(100.0, 100.0, 0.2, 0.2, 0.0, "put")
@@ -228,6 +313,11 @@ def test_bad_input_is_one_line():
         alvh.black76(1, "x", 1, 1, 0, "call")
     with pytest.raises(SchemaError, match=r"^PRC002 black76 right: got 'straddle'"):
         alvh.black76(1, 1, 1, 1, 0, "straddle")
+    with pytest.raises(SchemaError, match=r"^PRC002 black76:\[2\] right: got 'calls'"):
+        alvh.black76(1, 1, 1, 1, 0, ["CALL", "p", "calls"])
+    for bad in (["callé"], ["ca"], [""], ["\u0441"], [b"x"], [1]):
+        with pytest.raises(SchemaError, match=r"^PRC002 black76:\[0\] right"):
+            alvh.black76(1, 1, 1, 1, 0, bad)
     with pytest.raises(SchemaError, match=r"^PRC003 black76 shapes"):
         alvh.black76([1, 2], [1, 2, 3], 1, 1, 0, "call")
     with pytest.raises(ConfigError, match=r"^PRC004 black76 on_error"):

@@ -81,7 +81,7 @@ def test_paired_compares_with_the_base_and_with_another(study):
     assert paired.loc["static", "drawdown_reduction"] == pytest.approx(expected)
     other = study.paired("static")
     assert other.loc["unhedged", "pnl_difference"] == pytest.approx(-paired.loc["static", "pnl_difference"])
-    assert "static against unhedged: maximum drawdown" in study.sentences()[0]
+    assert "the maximum drawdown of unhedged from" in study.sentences()[0]
     with pytest.raises(ConfigError, match="STA020 Study base: got 'nobody'"):
         study.paired("nobody")
 

@@ -145,7 +145,8 @@ def _sensitivity(books: Books, history: History, marks: Marks) -> pd.DataFrame:
 
 
 def _with_condor(book: Book, dte: int, wing: float) -> Book:
-    if book.condor is None:
+    # A book that is sized by its collateral follows the rules of an index: its wings are not up for variation.
+    if book.condor is None or book.condor.collateral_multiple is not None:
         return book
     changes: dict[str, Any] = {"dte": dte, "wing_width": wing, "long_delta": None}
     if dte == 1:

@@ -6,11 +6,14 @@ Every field is checked by the core when an object is made; a :class:`~alvh.error
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
+import numbers
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from alvh import _core
 from alvh.errors import ConfigError
@@ -35,14 +38,74 @@ VixGate = Literal["strict", "lenient", "none"]
 Expiries = Literal["monthly", "weekly"]
 
 
-def _finite(owner: str, name: str, value: object) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError("CFG099", owner, name, repr(value), "a finite number")
+_KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "True or False"),
+    int: (numbers.Integral, "an integer"),
+    float: (numbers.Real, "a number"),
+    str: (str, "a string"),
+    types.NoneType: (types.NoneType, "None"),
+}
+# Integers of the core.
+_LARGEST = 2**31
+
+
+def _described(hint: Any) -> str:
+    """Say what a field of this type takes."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(_described(each) for each in get_args(hint))
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return "a tuple"
+    return _KINDS[hint][1] if hint in _KINDS else str(hint.__name__)
+
+
+def _native(value: Any, hint: Any) -> Any:
+    """Return a value in the built-in type of its field; raises TypeError when it has another one."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        for each in parts:
+            try:
+                return _native(value, each)
+            except TypeError:
+                continue
+    elif origin is Literal:
+        if isinstance(value, str) and value in parts:
+            return str(value)
+    elif origin is tuple:
+        if isinstance(value, (tuple, list)):
+            hints = [parts[0]] * len(value) if parts[-1] is ... else parts
+            if len(hints) == len(value):
+                return tuple(_native(each, part) for each, part in zip(value, hints, strict=True))
+    elif hint in _KINDS:
+        is_flag = isinstance(value, bool)
+        if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
+            if hint is types.NoneType:
+                return None
+            native = hint(value)
+            if hint is int and abs(native) >= _LARGEST:
+                raise TypeError
+            return native
+    elif isinstance(value, hint):
+        return value
+    raise TypeError
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+@functools.cache
+def _hints(part: Any) -> dict[str, Any]:
+    return get_type_hints(part)
 
 
 def _seconds(owner: str, name: str, text: str) -> int:
     hours, colon, minutes = text.partition(":")
-    if not (colon and hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and int(minutes) < 60):
+    is_time = colon and (hours + minutes).isdecimal() and len(hours) <= 2 and len(minutes) == 2
+    if not (is_time and hours and int(minutes) < 60):
         raise ConfigError("CFG098", owner, name, repr(text), "a time of day HH:MM, New York")
     return int(hours) * 3600 + int(minutes) * 60
 
@@ -55,8 +118,16 @@ class _Part:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        for part in dataclasses.fields(self):  # type: ignore[arg-type]
-            _finite(owner, part.name, getattr(self, part.name))
+        part: Any = type(self)
+        for name, hint in _hints(part).items():
+            given = getattr(self, name)
+            try:
+                value = _native(given, hint)
+            except (TypeError, OverflowError):
+                raise ConfigError("CFG097", owner, name, repr(given), _described(hint)) from None
+            if not _is_finite(value):
+                raise ConfigError("CFG099", owner, name, repr(given), "a finite number")
+            object.__setattr__(self, name, value)
         _core.check_part(owner, json.dumps(self._encode()))
 
 
@@ -212,8 +283,12 @@ class HedgeLayer(_Part):
         roll_dte = self.roll_dte
         if roll_dte is None:
             roll_dte = self.dte - min(30, round(0.3 * self.dte))
+        is_spread = self.instrument == "vix_call_spread"
+        if is_spread != (self.short_delta is not None):
+            rule = "0 < short_delta < delta" if is_spread else "None: only a call spread sells a call"
+            raise ConfigError("CFG028", "HedgeLayer", "short_delta", repr(self.short_delta), rule)
         instrument: str | dict[str, float | None] = self.instrument
-        if instrument == "vix_call_spread":
+        if is_spread:
             instrument = {"vix_call_spread": self.short_delta}
         sizing: dict[str, Any] = {"weight": self.weight}
         if self.premium_by_future:
@@ -265,16 +340,24 @@ class LayeredHedge(_Part):
 
 
 @dataclass(frozen=True)
-class IndexPortfolio:
+class IndexPortfolio(_Part):
     """A long holding of the S&P 500 with dividends reinvested.
 
     Parameters
     ----------
     weight : float
         Share of what the hedge leaves, in [0, 1].
+
+    Raises
+    ------
+    ConfigError
+        When the weight breaks its rule.
     """
 
     weight: float = 1.0
+
+    def _encode(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -351,7 +434,7 @@ class Book(_Part):
             "capital": self.capital,
             "condor": self.condor._encode() if self.condor else None,
             "hedge": self.hedge._encode() if self.hedge else None,
-            "portfolio": dataclasses.asdict(self.portfolio) if self.portfolio else None,
+            "portfolio": self.portfolio._encode() if self.portfolio else None,
             "costs": self.costs._encode(),
             "margin_stress": self.margin_stress,
             "cash_earns_rate": self.cash_earns_rate,

@@ -56,7 +56,7 @@ class SurfaceMarks:
         date: ArrayLike,
         expiry: ArrayLike,
         strike: ArrayLike,
-        product: Product = "SPX",
+        product: Product | None = None,
         time: str = "close",
     ) -> Any:
         """Implied volatility of the smile.
@@ -69,8 +69,9 @@ class SurfaceMarks:
             Expiry days.
         strike : array_like of float
             Strikes [points].
-        product : {"SPX", "SPXW", "VIX"}
-            Option family; SPX and VIX expire on the open, SPXW on the close.
+        product : {"SPX", "SPXW", "VIX"}, optional
+            Option family; SPX and VIX expire on the open, SPXW on the close. Default: SPX on the AM expiry day of a
+            month, SPXW on any other.
         time : {"open", "mid_morning", "close"}
             Mark of the session.
 
@@ -92,7 +93,7 @@ class SurfaceMarks:
         expiry: ArrayLike,
         strike: ArrayLike,
         right: Literal["call", "put"],
-        product: Product = "SPX",
+        product: Product | None = None,
         time: str = "close",
     ) -> Any:
         """Mid price of an option.
@@ -139,7 +140,13 @@ class SurfaceMarks:
         return self._rows(date, expiry, 1.0, "call", product, time)[2]
 
     def _rows(
-        self, date: ArrayLike, expiry: ArrayLike, strike: ArrayLike, right: str, product: str, time: str
+        self,
+        date: ArrayLike,
+        expiry: ArrayLike,
+        strike: ArrayLike,
+        right: str,
+        product: Product | None,
+        time: str,
     ) -> tuple[Any, Any, Any]:
         day, last, level = np.broadcast_arrays(
             _days(date), _days(expiry), np.asarray(strike, dtype=np.float64)
@@ -150,7 +157,7 @@ class SurfaceMarks:
             np.ascontiguousarray(last.ravel()),
             np.ascontiguousarray(level.ravel()),
             right,
-            product,
+            product or "",
             time,
         )
         if day.ndim == 0:

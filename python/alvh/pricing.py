@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["black76", "black76_greeks", "black_scholes", "black_scholes_greeks", "implied_vol"]
 
 _SIGNS = {"call": 1, "c": 1, "put": -1, "p": -1}
+_RIGHTS = '"call", "put", "c" or "p"'
 
 
 def _number(function: str, name: str, value: ArrayLike) -> NDArray[np.float64]:
@@ -44,21 +45,21 @@ def _number(function: str, name: str, value: ArrayLike) -> NDArray[np.float64]:
 
 def _sign(function: str, right: ArrayLike) -> NDArray[np.int8]:
     if isinstance(right, str):
-        names, inverse = np.array([right]), np.zeros((), dtype=np.intp)
-    else:
-        array = np.asarray(right)
-        try:
-            names, flat = np.unique(array.astype(str), return_inverse=True)
-        except (TypeError, ValueError):
-            raise SchemaError("PRC002", function, "right", str(array.dtype), '"call" or "put"') from None
-        inverse = flat.reshape(array.shape)
-    signs = np.empty(len(names), dtype=np.int8)
-    for index, name in enumerate(names.tolist()):
-        sign = _SIGNS.get(name.lower())
+        sign = _SIGNS.get(right.lower())
         if sign is None:
-            raise SchemaError("PRC002", function, "right", repr(name), '"call", "put", "c" or "p"')
-        signs[index] = sign
-    return np.asarray(signs[inverse])
+            raise SchemaError("PRC002", function, "right", repr(right), _RIGHTS)
+        return np.array(sign, dtype=np.int8)
+    array = np.asarray(right)
+    try:
+        names = np.ascontiguousarray(array.astype(str, copy=False)).reshape(-1)
+    except (TypeError, ValueError):
+        raise SchemaError("PRC002", function, "right", str(array.dtype), '"call" or "put"') from None
+    names = names.astype(names.dtype.newbyteorder("="), copy=False)
+    width = names.dtype.itemsize // 4
+    signs, bad = _core.right_signs(names.view(np.uint32), width)
+    if bad is not None:
+        raise SchemaError("PRC002", function, "right", repr(str(names[bad])), _RIGHTS, position=f"[{bad}]")
+    return signs.reshape(array.shape)
 
 
 def _broadcast(

@@ -95,7 +95,8 @@ _COUNTS = (
 _ENDS = ("", "_low", "_high")
 # What makes two studies the same; everything else follows from it.
 _IDENTITY = ("raw", "note", "base", "seed", "replicates")
-_COLUMN = 25
+_COLUMN = 26
+_WHOLE = 10_000.0
 _LABEL = 20
 _BOOKS_PER_PANEL = 3
 
@@ -452,14 +453,22 @@ class Study:
         return json.dumps(_plain(result), allow_nan=False, indent=2)
 
     def sentences(self) -> list[str]:
-        """Say what each other book did against the base, one plain sentence each.
+        """Say what each hedge did to the base, one plain sentence each.
 
         Returns
         -------
         list of str
-            One sentence per book other than the base.
+            One sentence per book with the condor rules and the capital of the base; comparing any other book with
+            it would not isolate the hedge.
         """
-        return self.paired()["reading"].tolist()
+        readings = self.paired()["reading"]
+        return [str(readings[name]) for name in readings.index if self._shares_rules(str(name))]
+
+    def _shares_rules(self, name: str) -> bool:
+        """Whether a book differs from the base by nothing but its hedge."""
+        configuration = self.raw["provenance"]["books"]
+        own, base = (configuration[self.books.index(book)] for book in (name, self.base))
+        return all(own[key] == base[key] for key in ("condor", "capital", "portfolio"))
 
     def sensitivity_lines(self) -> list[str]:
         """Tabulate final P&L under other fills and other variants.
@@ -676,11 +685,11 @@ class Study:
         difference = cell("pnl_difference", 1e-3, 1, " kUSD")
         cost = cell("hedge_cost", 100.0, 2, " %")
         kept = cell("credit_kept", 100.0, 0, " %")
+        change = "lowered" if own < other else "raised" if own > other else "left"
         return (
-            f"{name} against {self.base}: maximum drawdown {_number(own, 100.0, 1)} % instead of "
-            f"{_number(other, 100.0, 1)} %, a reduction of {reduction}; "
-            f"P&L difference {difference}; hedge cost {cost} of capital a year; "
-            f"credit kept {kept}."
+            f"{name} {change} the maximum drawdown of {self.base} from {_number(other, 100.0, 1)} % to "
+            f"{_number(own, 100.0, 1)} %: a reduction of {reduction}; P&L difference {difference}; "
+            f"hedge cost {cost} of capital a year; credit kept {kept}."
         )
 
     def _value(self, book: str, metric: str) -> float:
@@ -756,14 +765,19 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: float, factor: float, digits: int) -> str:
-    return "n/a" if math.isnan(value) else f"{value * factor:,.{digits}f}"
+    if math.isnan(value):
+        return "n/a"
+    # Beyond four digits the decimals say nothing and break the columns.
+    return f"{value * factor:,.{digits if abs(value * factor) < _WHOLE else 0}f}"
 
 
 def _cell(triple: list[float], factor: float, digits: int, unit: str = "") -> str:
     value, low, high = (_number(float(x), factor, digits) for x in triple)
-    return (
-        f"{value}{unit}" if low == high == "n/a" or value == low == high else f"{value}{unit} [{low}, {high}]"
-    )
+    if value == "n/a":
+        return value
+    if low == high == "n/a" or value == low == high:
+        return f"{value}{unit}"
+    return f"{value}{unit} [{low}, {high}]"
 
 
 def _shorten(text: str, width: int) -> str:

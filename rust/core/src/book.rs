@@ -37,7 +37,7 @@ pub enum EntrySchedule {
     /// Every session.
     Session,
     /// Every n sessions, counted from the start of the calendar so that a cut of the data moves nothing.
-    Every(u32),
+    Every(i64),
     /// On the monthly expiry day of SPX options.
     Roll,
     /// On any session on which no condor is open.
@@ -383,6 +383,17 @@ impl LayeredHedge {
     }
 }
 
+impl IndexPortfolio {
+    /// Checks the weight.
+    ///
+    /// # Errors
+    /// `Config` when it breaks its rule.
+    pub fn validate(&self, path: &str) -> Result<()> {
+        let check = Check { source: "IndexPortfolio", path: path.to_owned() };
+        check.that(within(self.weight, 0.0, 1.0), "CFG054", "weight", self.weight, "0 <= weight <= 1")
+    }
+}
+
 impl Book {
     /// Checks every field and every part.
     ///
@@ -408,7 +419,7 @@ impl Book {
             hedge.validate("hedge")?;
         }
         if let Some(portfolio) = &self.portfolio {
-            check.that(within(portfolio.weight, 0.0, 1.0), "CFG054", "portfolio.weight", portfolio.weight, "0..1")?;
+            portfolio.validate("portfolio")?;
         }
         self.costs.validate()
     }
@@ -457,16 +468,25 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
         "HedgeLayer" => parse::<HedgeLayer>(json, class)?.validate(""),
         "LayeredHedge" => parse::<LayeredHedge>(json, class)?.validate(""),
         "CostConfig" => parse::<CostConfig>(json, class)?.validate(),
+        "IndexPortfolio" => parse::<IndexPortfolio>(json, class)?.validate(""),
         "Book" => parse_book(json).map(|_| ()),
         _ => Err(Error::internal(Fault::new("INT001", "check_part", "class", class, "a configuration class"))),
     }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
+    // A list would fill the fields by position: only names are understood.
+    if !json.trim_start().starts_with('{') {
+        let fault = Fault::new("CFG000", class, "fields", "no JSON object", "the documented fields and types");
+        return Err(Error::config(fault));
+    }
     serde_json::from_str(json).map_err(|error| {
         // serde puts the offending field into its message; the position is of no use to a Python caller.
         let text = error.to_string();
-        let text = text.split(" at line ").next().unwrap_or_default().to_owned();
+        let text = text.split(" at line ").next().unwrap_or_default();
+        // It quotes what was given: the message stays one line all the same.
+        let text: String =
+            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
         Error::config(Fault::new("CFG000", class, "fields", text, "the documented fields and types"))
     })
 }

@@ -69,7 +69,7 @@ pub struct PolicyView<'a> {
 }
 
 /// What a policy wants from the next step on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Targets {
     /// New condors may be sold.
     pub entries_open: bool,
@@ -83,6 +83,20 @@ impl Targets {
     /// Base sizes, entries open.
     pub fn base(n_layers: usize) -> Self {
         Self { entries_open: true, layer_multiplier: vec![1.0; n_layers], resize: None }
+    }
+}
+
+impl Clone for Targets {
+    fn clone(&self) -> Self {
+        let Self { entries_open, ref layer_multiplier, resize } = *self;
+        Self { entries_open, layer_multiplier: layer_multiplier.clone(), resize }
+    }
+
+    /// Keeps the vector: targets are copied once a step and account.
+    fn clone_from(&mut self, source: &Self) {
+        self.entries_open = source.entries_open;
+        self.layer_multiplier.clone_from(&source.layer_multiplier);
+        self.resize = source.resize;
     }
 }
 

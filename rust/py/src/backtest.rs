@@ -44,6 +44,7 @@ fn book_hash(py: Python<'_>, json: &str) -> PyResult<String> {
 
 /// Runs the books over the history.
 #[pyfunction]
+#[pyo3(signature = (history, books, chain, scan_portfolio = false))]
 fn backtest<'py>(
     py: Python<'py>,
     history: &PyHistory,

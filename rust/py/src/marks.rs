@@ -31,9 +31,10 @@ fn query<'a>(
         other => return unknown("right", other, "\"call\" or \"put\""),
     };
     let product = match product {
-        "SPX" => OptionProduct::Spx,
-        "SPXW" => OptionProduct::Spxw,
-        "VIX" => OptionProduct::Vix,
+        "" => None,
+        "SPX" => Some(OptionProduct::Spx),
+        "SPXW" => Some(OptionProduct::Spxw),
+        "VIX" => Some(OptionProduct::Vix),
         other => return unknown("product", other, "\"SPX\", \"SPXW\" or \"VIX\""),
     };
     let time = match time {

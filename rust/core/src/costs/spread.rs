@@ -62,7 +62,11 @@ pub fn vix_multiplier(vix: f64) -> f64 {
 /// [`vix_multiplier`] (floor-quoted SPX: see [`SPX_FLOOR_COEFFICIENT`]), never less than half a tick. Only the VIX option's price part scales with the multiplier, as
 /// its tick does not. NaN where an input that the rule needs is NaN.
 pub fn half_spread(leg: &SpreadLeg) -> f64 {
-    let multiplier = vix_multiplier(leg.vix);
+    half_spread_at(leg, vix_multiplier(leg.vix))
+}
+
+/// [`half_spread`] where the [`vix_multiplier`] of the leg's VIX is known already: legs of one step share it.
+pub fn half_spread_at(leg: &SpreadLeg, multiplier: f64) -> f64 {
     let half_tick = tick_hundredths(leg.kind, leg.day, leg.mid) as f64 / 200.0;
     let mid = if leg.mid < 0.0 { 0.0 } else { leg.mid };
     let width = match leg.kind {

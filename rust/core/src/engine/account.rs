@@ -11,6 +11,7 @@ use crate::calendar;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
 use crate::instrument::{DAY_SECONDS, Day, Instrument, Right, Settlement};
+use crate::margin::account::{AccountInput, excess_cents};
 use crate::margin::futures::vx_initial_margin_cents;
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::market::MarketState;
@@ -34,9 +35,9 @@ pub struct Step<'a, M: Marks> {
     pub marks: &'a mut M,
     /// Legs of the block.
     pub legs: &'a mut LegTable,
-    /// AM settlement of SPX options, should any expire.
+    /// AM settlement of SPX options; asked for only where a leg of the path has reached its expiry day.
     pub spx_settlement: SettlementValue,
-    /// Settlement of VIX derivatives, should any expire.
+    /// Settlement of VIX derivatives; as above.
     pub vix_settlement: SettlementValue,
     /// Annualised 20-session volatility of the path up to its last close, decimal.
     pub realised_vol: f64,
@@ -328,7 +329,7 @@ impl BookAccount {
 
     /// Fills what was decided before: closings, rolls, purchases, entries, rebalancing.
     pub fn execute<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
-        let Some(known) = self.snapshot.clone() else { return };
+        let Some(known) = self.snapshot.take() else { return };
         if self.called {
             self.forced_close(book, step);
         }
@@ -358,6 +359,7 @@ impl BookAccount {
             self.enter(book, step, &known);
         }
         self.rebalance(book, step);
+        self.snapshot = Some(known);
     }
 
     fn forced_close<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
@@ -585,16 +587,17 @@ impl BookAccount {
     }
 
     fn trade_layers<M: Marks>(&mut self, book: &Book, hedge: &LayeredHedge, step: &mut Step<'_, M>, known: &Snapshot) {
-        let premium_day = {
-            let (year, month, _) = calendar::civil(step.state.day);
-            calendar::vix_expiry(year, month) == step.state.day
+        let day = step.state.day;
+        let is_premium_day = || {
+            let (year, month, _) = calendar::civil(day);
+            calendar::vix_expiry(year, month) == day
         };
         for (index, layer) in hedge.layers.iter().enumerate() {
             let multiplier = known.targets.layer_multiplier.get(index).copied().unwrap_or(1.0);
             let held = !self.layers[index].lots.is_empty();
             if held && self.layers[index].roll_due {
                 self.purchase(book, hedge, step, known, index, multiplier);
-            } else if !held && (premium_day || matches!(layer.sizing, LayerSizing::Weight(_))) {
+            } else if !held && (matches!(layer.sizing, LayerSizing::Weight(_)) || is_premium_day()) {
                 self.purchase(book, hedge, step, known, index, multiplier);
                 self.rebalance_due |= book.portfolio.is_some();
             } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
@@ -810,15 +813,26 @@ impl BookAccount {
 
     // ---- margin, decisions, the close
 
-    /// Cash less requirements in cents (Reg-T account identity).
+    /// Cash less requirements in cents, with the variation of futures that is not in cash yet (Reg-T account identity).
     fn excess<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        self.account.cash - self.requirement(book, step)
+        let lots = self.layers.iter().flat_map(|layer| layer.lots.iter());
+        let variation = lots.filter(|lot| !step.legs.instrument(lot.slot).is_funded()).map(|lot| lot.value).sum();
+        excess_cents(&AccountInput {
+            cash_cents: self.account.cash,
+            // Premiums of long options have left the cash already.
+            long_cost_cents: 0,
+            payoff_requirement_cents: self.condor_requirement(),
+            vx_initial_cents: self.futures_requirement(book, step),
+            vx_variation_cents: variation,
+        })
     }
 
-    fn requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        let condors: i64 = self.condors.iter().map(|condor| condor.requirement).sum();
-        let futures: i64 = self
-            .layers
+    fn condor_requirement(&self) -> i64 {
+        self.condors.iter().map(|condor| condor.requirement).sum()
+    }
+
+    fn futures_requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
+        self.layers
             .iter()
             .flat_map(|layer| layer.lots.iter())
             .filter(|lot| !step.legs.instrument(lot.slot).is_funded())
@@ -829,14 +843,13 @@ impl BookAccount {
                 let each = vx_initial_margin_cents(step.state.day, quote.mid, months_out) as f64;
                 lot.contracts.abs() * (each * book.margin_stress).ceil() as i64
             })
-            .sum();
-        condors + futures
+            .sum()
     }
 
     /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
     pub fn conclude<M: Marks, P: Policy>(&mut self, book: &Book, policy: &mut P, step: &mut Step<'_, M>) {
-        let requirement = self.requirement(book, step);
-        let excess = self.account.cash - requirement;
+        let requirement = self.condor_requirement() + self.futures_requirement(book, step);
+        let excess = self.excess(book, step);
         self.session_low_excess = self.session_low_excess.min(excess);
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {
@@ -856,6 +869,9 @@ impl BookAccount {
         };
         policy.decide(book, &view, &mut self.targets);
         let (state, path) = (step.state, step.path);
+        // The vector of the step before is used again.
+        let mut targets = self.snapshot.take().map_or_else(|| Targets::base(0), |known| known.targets);
+        targets.clone_from(&self.targets);
         self.snapshot = Some(Snapshot {
             day: state.day,
             seconds: state.seconds,
@@ -866,7 +882,7 @@ impl BookAccount {
             dividend_yield: state.dividend_yield[path],
             spot: state.spot[path],
             realised_vol: step.realised_vol,
-            targets: self.targets.clone(),
+            targets,
         });
         if state.is_close {
             self.close_session(step, equity, requirement);

@@ -1,6 +1,6 @@
 //! The legs that are held anywhere in a block, as columns; a leg shared by several books is marked once.
 
-use crate::instrument::Instrument;
+use crate::instrument::{Day, Instrument};
 use crate::market::MarketState;
 use crate::marks::{LegBatch, Marks, Quote};
 
@@ -81,6 +81,11 @@ impl LegTable {
         self.scratch.instrument.push(instrument);
         marks.quote(state, &self.scratch, &mut self.scratch_quotes);
         self.scratch_quotes.first().copied().unwrap_or(UNMARKED)
+    }
+
+    /// Whether a leg of the path has reached its expiry day.
+    pub fn settles(&self, path: usize, day: Day) -> bool {
+        self.by_path[path].iter().any(|&slot| self.instrument(slot).expiry().is_some_and(|expiry| expiry <= day))
     }
 
     /// One holder less; the slot is free when none is left.

@@ -17,6 +17,7 @@ use record::{BookSeries, Partial, Record};
 use crate::book::{Book, RESERVED_BUCKETS};
 use crate::error::{Error, Fault, Result};
 use crate::instrument::Instrument;
+use crate::market::state::{SettlementSource, SettlementValue};
 use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
 use crate::math;
@@ -45,11 +46,12 @@ struct RealisedVol {
     last: f64,
     returns: [f64; VOL_WINDOW],
     n: usize,
+    value: f64,
 }
 
 impl RealisedVol {
     fn new() -> Self {
-        Self { last: f64::NAN, returns: [0.0; VOL_WINDOW], n: 0 }
+        Self { last: f64::NAN, returns: [0.0; VOL_WINDOW], n: 0, value: f64::NAN }
     }
 
     fn push(&mut self, close: f64) {
@@ -58,10 +60,11 @@ impl RealisedVol {
             self.n += 1;
         }
         self.last = close;
+        self.value = self.deviation();
     }
 
     /// Sample standard deviation, NaN before the window is full.
-    fn value(&self) -> f64 {
+    fn deviation(&self) -> f64 {
         if self.n < VOL_WINDOW {
             return f64::NAN;
         }
@@ -134,8 +137,12 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                 if phase == Phase::Trade && state.is_close {
                     realised[path].push(state.spot[path]);
                 }
-                let spx_settlement = source.spx_settlement(step_index, path);
-                let vix_settlement = source.vix_settlement(step_index, path);
+                // Most steps settle nothing, and a settlement may have to be estimated.
+                let [spx_settlement, vix_settlement] = if phase == Phase::Settle && legs.settles(path, state.day) {
+                    [source.spx_settlement(step_index, path), source.vix_settlement(step_index, path)]
+                } else {
+                    [SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback }; 2]
+                };
                 for (book, account) in books.iter().zip(&mut accounts[path]) {
                     let mut step = Step {
                         state: &state,
@@ -144,7 +151,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         legs: &mut legs,
                         spx_settlement,
                         vix_settlement,
-                        realised_vol: realised[path].value(),
+                        realised_vol: realised[path].value,
                         record: records[path].as_mut(),
                     };
                     match phase {

@@ -197,6 +197,10 @@ fn at(column: &[f64], session: usize) -> f64 {
     column.get(session).copied().unwrap_or(f64::NAN)
 }
 
+fn square(x: f64) -> f64 {
+    x * x
+}
+
 fn is_positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
@@ -228,6 +232,9 @@ fn is_spy_ex_dividend(day: Day) -> bool {
     let (year, month, _) = calendar::civil(day);
     month % 3 == 0 && calendar::spx_am_expiry(year, month) == day
 }
+
+/// Largest value of any column; the index has stayed below 10,000.
+const MAX_POINTS: f64 = 1e6;
 
 impl HistoryColumns {
     /// Checks lengths, order and the required columns.
@@ -266,8 +273,24 @@ impl HistoryColumns {
                 return Err(Error::data(fault.at(format!("session {session}"))));
             }
         }
+        self.validate_size()?;
         self.validate_futures(n)?;
         self.validate_bars()
+    }
+
+    /// Money is counted in integer cents: nothing may be so large that a position in it cannot be.
+    fn validate_size(&self) -> Result<()> {
+        let bars = self.bar_vx.iter().map(|column| ("bar_vx", column));
+        let closes = [("spx_close", &self.spx_close), ("vx_settle", &self.vx_settle), ("bar_spot", &self.bar_spot)];
+        for (field, column) in self.optional().into_iter().chain(closes).chain(bars) {
+            if let Some(row) = column.iter().position(|value| !value.is_nan() && value.abs() > MAX_POINTS) {
+                let (value, expected) = (column[row].to_string(), "at most 1000000 points either way");
+                return Err(Error::data(
+                    Fault::new("HIS113", "HistoryColumns", field, value, expected).at(format!("row {row}")),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn optional(&self) -> [(&'static str, &Vec<f64>); 17] {
@@ -358,7 +381,7 @@ impl HistorySource {
     /// Validates the columns and lays out the steps.
     ///
     /// # Errors
-    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS112).
+    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS113).
     pub fn new(columns: HistoryColumns, options: HistoryOptions) -> Result<Self> {
         columns.validate()?;
         let n = columns.day.len();
@@ -451,9 +474,9 @@ impl HistorySource {
     fn sum_moves(&mut self, session: usize) {
         let c = &self.columns;
         let before = self.squared_moves.last().copied().unwrap_or_default();
-        let squared = |price: f64| {
-            let move_from_prior = session.checked_sub(1).map_or(0.0, |prior| price / c.spx_close[prior] - 1.0);
-            move_from_prior * move_from_prior
+        let squared = |price: f64| match session.checked_sub(1) {
+            Some(prior) if is_positive(price) => square(price / c.spx_close[prior] - 1.0),
+            _ => 0.0,
         };
         let open = at(&c.spx_open, session);
         // A session without an open says nothing about opens.
@@ -582,8 +605,8 @@ impl HistorySource {
             if options.open_step && has_open && vix_at_open.is_finite() {
                 step(OPEN_SECONDS, open, vix_at_open, open_flags | vix_flags, 0, false);
             }
-            let mid_morning = if options.mid_morning { self.mid_morning(session) } else { None };
-            if let (Some(spot), true) = (mid_morning, vix_at_open.is_finite()) {
+            let has_mid_morning = options.mid_morning && vix_at_open.is_finite();
+            if let (true, Some(spot)) = (has_mid_morning, self.mid_morning(session)) {
                 let (high, low) = (at(&c.vix_high, session), at(&c.vix_low, session));
                 let vix = bridge(vix_at_open, vix_close, high, low, VIX_MID, VIX_MID_CLOSE).min(200.0);
                 step(MID_MORNING_SECONDS, spot, vix, flag::SPOT_PROXY | flag::VIX_PROXY, 0, false);
@@ -636,9 +659,11 @@ impl HistorySource {
         if step.is_close {
             return at(column, session);
         }
-        match session.checked_sub(1) {
-            Some(prior) => at(column, prior) * math::exp(log_beta * math::ln(step.vix / self.vix_close[prior])),
-            None => f64::NAN,
+        match session.checked_sub(1).map(|prior| (at(column, prior), self.vix_close[prior])) {
+            Some((before, vix_before)) if before.is_finite() => {
+                before * math::exp(log_beta * math::ln(step.vix / vix_before))
+            }
+            _ => f64::NAN,
         }
     }
 
@@ -929,7 +954,7 @@ mod tests {
     #[test]
     fn columns_that_cannot_be_are_refused() {
         type Change = fn(&mut HistoryColumns);
-        let changes: [(&str, Change); 13] = [
+        let changes: [(&str, Change); 15] = [
             ("HIS101", |c| c.day.clear()),
             ("HIS102", |c| c.spx_close.truncate(3)),
             ("HIS102", |c| c.vvix_close.truncate(3)),
@@ -943,6 +968,8 @@ mod tests {
             ("HIS109", |c| c.bar_spot.clear()),
             ("HIS110", |c| c.bar_seconds[1] = 0),
             ("HIS112", |c| c.bar_vix[0] = 0.0),
+            ("HIS113", |c| c.spx_close[7] = 1e18),
+            ("HIS113", |c| c.vvix_close[7] = f64::INFINITY),
         ];
         for (code, change) in changes {
             let mut c = columns(20);

@@ -3,15 +3,15 @@
 use super::chain::iso;
 use super::{LegBatch, Marks, OptionProduct, Quote, flag};
 use crate::calendar::{self, listing::ListedExpiry};
-use crate::costs::spread::{SpreadLeg, half_spread};
+use crate::costs::spread::{SpreadLeg, half_spread_at, vix_multiplier};
 use crate::error::{Error, Fault, Result};
 use crate::instrument::{CLOSE_SECONDS, Day, Instrument, OPEN_SECONDS, Right, Settlement, years_between};
 use crate::market::{MarketSource, MarketState};
 use crate::math;
 use crate::pricing::black;
 use crate::surface::note_index::NoteIndex;
-use crate::surface::spx::{self, SpxInputs, SpxSurface};
-use crate::surface::vix::{VixInputs, VixSurface};
+use crate::surface::spx::{self, SpxInputs, SpxSlice, SpxSurface};
+use crate::surface::vix::{VixInputs, VixSlice, VixSurface};
 
 /// Shortest option time: a leg that is marked on its last step keeps its intrinsic value.
 const MIN_YEARS: f64 = 1e-6;
@@ -26,17 +26,71 @@ pub struct SurfaceMarks {
     spx: Vec<SpxSurface>,
     vix: Vec<VixSurface>,
     note: Vec<NoteIndex>,
+    /// Expiries that were asked for on this step, by path: legs share them.
+    series: Vec<Vec<Series>>,
+    /// Spread multiplier of each path's VIX.
+    vix_multiplier: Vec<f64>,
     vx_scratch: Vec<f64>,
 }
 
-/// What Black's formula needs of one option.
+/// The options of one expiry on one step: all that does not depend on the strike.
+#[derive(Debug, Clone, Copy)]
+struct Series {
+    expiry: Day,
+    /// `None`: VIX options.
+    settlement: Option<Settlement>,
+    smile: Smile,
+    forward: f64,
+    root_years: f64,
+    discount: f64,
+    flags: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Smile {
+    Spx(SpxSlice),
+    Vix(VixSlice),
+}
+
+/// What Black's formula needs of one option; the discount applies to its price.
 struct Terms {
     right: Right,
     forward: f64,
     strike: f64,
+    log_moneyness: f64,
     total_sd: f64,
     discount: f64,
     flags: u32,
+}
+
+impl Terms {
+    fn price(&self) -> f64 {
+        if !(self.forward > 0.0 && self.strike > 0.0 && self.total_sd >= 0.0) {
+            return f64::NAN;
+        }
+        let price = black::black_at(self.right, self.forward, self.strike, self.log_moneyness, self.total_sd);
+        self.discount * price
+    }
+
+    fn delta(&self) -> f64 {
+        if !(self.forward > 0.0 && self.strike > 0.0 && self.total_sd >= 0.0) {
+            return f64::NAN;
+        }
+        black::forward_delta_at(self.right, self.log_moneyness, self.total_sd)
+    }
+}
+
+impl Series {
+    fn terms(&self, right: Right, strike: f64) -> Terms {
+        // ln(F/K); the smiles take ln(K/F).
+        let log_moneyness = math::log_ratio(self.forward, strike);
+        let total_sd = match &self.smile {
+            Smile::Spx(slice) => slice.total_variance(-log_moneyness).max(0.0).sqrt(),
+            Smile::Vix(slice) => slice.implied_vol(-log_moneyness) * self.root_years,
+        };
+        let Self { forward, discount, flags, .. } = *self;
+        Terms { right, forward, strike, log_moneyness, total_sd, discount, flags }
+    }
 }
 
 impl SurfaceMarks {
@@ -45,43 +99,45 @@ impl SurfaceMarks {
         Self::default()
     }
 
-    fn terms(&self, state: &MarketState, path: usize, instrument: Instrument) -> Option<Terms> {
+    /// Smile, forward and discount of an expiry; `settlement` of SPX options, none of VIX options.
+    fn build(&self, state: &MarketState, path: usize, expiry: Day, settlement: Option<Settlement>) -> Series {
         let rate = if state.rate[path].is_finite() { state.rate[path] } else { 0.0 };
-        match instrument {
-            Instrument::SpxOption { right, strike, expiry, settlement } => {
-                let years = years_to(state, expiry, settlement);
+        let years = years_to(state, expiry, settlement.unwrap_or(Settlement::Am));
+        let (smile, forward, flags) = match settlement {
+            Some(_) => {
                 let surface = &self.spx[path];
-                let forward = surface.forward(years);
-                let clock = variance_clock(state, expiry, settlement, years);
-                let variance = surface.total_variance(math::ln(strike / forward), clock);
-                let (total_sd, discount) = (variance.max(0.0).sqrt(), math::exp(-rate * years));
-                Some(Terms { right, forward, strike, total_sd, discount, flags: spx_flags(surface.flags()) })
+                let clock = variance_clock(state, expiry, settlement.unwrap_or(Settlement::Am), years);
+                (Smile::Spx(surface.slice(clock)), surface.forward(years), spx_flags(surface.flags()))
             }
-            Instrument::VixOption { right, strike, expiry } => {
-                let years = years_to(state, expiry, Settlement::Am);
-                let surface = &self.vix[path];
-                let future = surface.future(expiry);
-                let total_sd = surface.implied_vol(strike, expiry) * years.sqrt();
-                let flags = future.flags | surface.option_flags(expiry);
-                Some(Terms {
-                    right,
-                    forward: future.price,
-                    strike,
-                    total_sd,
-                    discount: math::exp(-rate * years),
-                    flags,
-                })
+            None => {
+                let slice = self.vix[path].slice(expiry);
+                (Smile::Vix(slice), slice.forward, slice.flags)
             }
-            _ => None,
-        }
+        };
+        let (root_years, discount) = (years.sqrt(), math::exp(-rate * years));
+        Series { expiry, settlement, smile, forward, root_years, discount, flags }
     }
 
-    fn mid(&self, state: &MarketState, path: usize, instrument: Instrument) -> (f64, u32) {
+    /// The same, looked up when it was asked for before on this step.
+    fn series(&mut self, state: &MarketState, path: usize, expiry: Day, settlement: Option<Settlement>) -> Series {
+        let known = self.series[path].iter().find(|held| held.expiry == expiry && held.settlement == settlement);
+        if let Some(series) = known {
+            return *series;
+        }
+        let series = self.build(state, path, expiry, settlement);
+        self.series[path].push(series);
+        series
+    }
+
+    fn terms(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> Option<Terms> {
+        let (right, strike, expiry, settlement) = option_of(instrument)?;
+        Some(self.series(state, path, expiry, settlement).terms(right, strike))
+    }
+
+    fn mid(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> (f64, u32) {
         match instrument {
             Instrument::SpxOption { .. } | Instrument::VixOption { .. } => {
-                let Some(terms) = self.terms(state, path, instrument) else { return (f64::NAN, 0) };
-                let price = black::black(terms.right, terms.forward, terms.strike, terms.total_sd);
-                (terms.discount * price, terms.flags)
+                self.terms(state, path, instrument).map_or((f64::NAN, 0), |terms| (terms.price(), terms.flags))
             }
             Instrument::VixFuture { expiry } => {
                 let future = self.vix[path].future(expiry);
@@ -112,6 +168,15 @@ fn variance_clock(state: &MarketState, expiry: Day, settlement: Settlement, year
     years + weight.min(1.0) * (clock - years)
 }
 
+/// Right, strike, expiry and, of SPX options, the settlement; `None` for anything but an option.
+fn option_of(instrument: Instrument) -> Option<(Right, f64, Day, Option<Settlement>)> {
+    match instrument {
+        Instrument::SpxOption { right, strike, expiry, settlement } => Some((right, strike, expiry, Some(settlement))),
+        Instrument::VixOption { right, strike, expiry } => Some((right, strike, expiry, None)),
+        _ => None,
+    }
+}
+
 /// What a smile says of itself, in the terms of a mark.
 fn spx_flags(surface: u32) -> u32 {
     let clamped = spx::flag::LEVEL_CLAMPED | spx::flag::CALENDAR_CLAMPED;
@@ -134,7 +199,11 @@ impl Marks for SurfaceMarks {
         self.spx.clear();
         self.vix.clear();
         self.note.resize_with(n, NoteIndex::default);
+        self.series.resize_with(n, Vec::new);
+        self.vix_multiplier.clear();
         for path in 0..n {
+            self.series[path].clear();
+            self.vix_multiplier.push(vix_multiplier(state.vix[path]));
             let rate = if state.rate[path].is_finite() { state.rate[path] } else { 0.0 };
             self.spx.push(SpxSurface::fit(&SpxInputs {
                 spot: state.spot[path],
@@ -182,13 +251,13 @@ impl Marks for SurfaceMarks {
                 day: state.day,
                 vix: state.vix[path],
             };
-            quotes.push(Quote { mid, half_spread: half_spread(&leg) * state.spread_multiplier[path], flags });
+            let half_spread = half_spread_at(&leg, self.vix_multiplier[path]) * state.spread_multiplier[path];
+            quotes.push(Quote { mid, half_spread, flags });
         }
     }
 
     fn delta(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-        self.terms(state, path, instrument)
-            .map_or(f64::NAN, |terms| black::forward_delta(terms.right, terms.forward, terms.strike, terms.total_sd))
+        self.terms(state, path, instrument).map_or(f64::NAN, |terms| terms.delta())
     }
 
     fn forward(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
@@ -215,12 +284,9 @@ impl Marks for SurfaceMarks {
 
 /// Implied volatility of an option as its smile has it, annualised; NaN for anything but an option.
 pub fn implied_vol(marks: &SurfaceMarks, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-    let years = match instrument {
-        Instrument::SpxOption { expiry, settlement, .. } => years_to(state, expiry, settlement),
-        Instrument::VixOption { expiry, .. } => years_to(state, expiry, Settlement::Am),
-        _ => return f64::NAN,
-    };
-    marks.terms(state, path, instrument).map_or(f64::NAN, |terms| terms.total_sd / years.sqrt())
+    let Some((right, strike, expiry, settlement)) = option_of(instrument) else { return f64::NAN };
+    let series = marks.build(state, path, expiry, settlement);
+    series.terms(right, strike).total_sd / series.root_years
 }
 
 /// A mark of a session that rows can be asked for.
@@ -245,8 +311,8 @@ pub struct SurfaceQuery<'a> {
     pub strike: &'a [f64],
     /// Right of all rows.
     pub right: Right,
-    /// Option family of all rows.
-    pub product: OptionProduct,
+    /// Option family of all rows; `None`: SPX on the AM expiry day of a month, SPXW on any other.
+    pub product: Option<OptionProduct>,
     /// Mark of the session.
     pub time: MarkTime,
 }
@@ -318,7 +384,11 @@ fn fill_row(
     rows: &mut SurfaceRows,
 ) {
     let (right, strike, expiry) = (query.right, query.strike[row], query.expiry[row]);
-    let instrument = match query.product {
+    let by_expiry = || {
+        let (year, month, _) = calendar::civil(expiry);
+        if calendar::spx_am_expiry(year, month) == expiry { OptionProduct::Spx } else { OptionProduct::Spxw }
+    };
+    let instrument = match query.product.unwrap_or_else(by_expiry) {
         OptionProduct::Vix => Instrument::VixOption { right, strike, expiry },
         product => Instrument::SpxOption { right, strike, expiry, settlement: product.settlement() },
     };

@@ -8,21 +8,14 @@
 //! m = min(forward, strike), x = |ln(forward/strike)|, s = sigma sqrt(T), u = x/s - s/2 and v = x/s + s/2 that
 //! price is m n(u) (R(u) - R(v)), R being Mills' ratio: one logarithm, one exponential, no cancellation.
 
-use super::mills::{density, mills_difference, mills_ratio, normal_quantile};
+use super::mills::{LAST_NODE, density, mills_difference, mills_ratio, normal_quantile};
 use crate::instrument::Right;
-use crate::math::{exp, exp_m1, ln, ln_1p};
+use crate::math::{exp, exp_m1, log_ratio};
 
 /// Half the total standard deviation below which the difference of Mills' ratios is expanded.
 const NEAR: f64 = 1.0 / 16.0;
 /// exp(-z^2/2) is zero beyond.
 const FAR: f64 = 39.0;
-
-/// ln(a / b), accurate when the two are close.
-#[inline]
-pub(super) fn log_ratio(a: f64, b: f64) -> f64 {
-    let gap = a - b;
-    if gap.abs() < 0.25 * b { ln_1p(gap / b) } else { ln(a / b) }
-}
 
 /// Price of the out-of-the-money option per unit of min(forward, strike), from x = |ln(forward/strike)| and s.
 #[inline]
@@ -32,12 +25,24 @@ pub(super) fn unit_time_value(x: f64, s: f64) -> f64 {
     }
     let (a, t) = (x / s, 0.5 * s);
     let u = a - t;
-    if u >= FAR {
-        0.0
-    } else if t < NEAR || u >= 0.0 {
-        density(u) * mills_difference(a, t)
+    if u >= FAR { 0.0 } else { weighted_difference(density(u), a, t) }
+}
+
+/// The same from n(a - t), a = x/s and t = s/2.
+#[inline]
+pub(super) fn weighted_difference(density: f64, a: f64, t: f64) -> f64 {
+    if t < NEAR {
+        return density * mills_difference(a, t);
+    }
+    let (u, v) = (a - t, a + t);
+    if a <= LAST_NODE {
+        // n R(u) - n R(v) where u >= 0, else 1 - n R(-u) - n R(v): a select, not a branch that data decide.
+        let (base, sign) = if u < 0.0 { (1.0, -1.0) } else { (0.0, 1.0) };
+        base + density * (sign * mills_ratio(u.abs()) - mills_ratio(v))
+    } else if u >= 0.0 {
+        density * mills_difference(a, t)
     } else {
-        1.0 - unit_complement(u, a + t)
+        1.0 - unit_complement(u, v)
     }
 }
 
@@ -63,7 +68,13 @@ pub fn black(right: Right, forward: f64, strike: f64, total_sd: f64) -> f64 {
     if forward <= 0.0 || strike <= 0.0 {
         return right.payoff(forward, strike);
     }
-    let time_value = forward.min(strike) * unit_time_value(log_ratio(forward, strike).abs(), total_sd);
+    black_at(right, forward, strike, log_ratio(forward, strike), total_sd)
+}
+
+/// [`black`] of positive forward and strike whose `log_moneyness` ln(forward/strike) is known already.
+#[inline]
+pub fn black_at(right: Right, forward: f64, strike: f64, log_moneyness: f64, total_sd: f64) -> f64 {
+    let time_value = forward.min(strike) * unit_time_value(log_moneyness.abs(), total_sd);
     right.payoff(forward, strike) + time_value
 }
 
@@ -275,7 +286,13 @@ pub fn forward_delta(right: Right, forward: f64, strike: f64, total_sd: f64) -> 
     if !(valid(forward, strike, total_sd) && forward > 0.0 && strike > 0.0) {
         return f64::NAN;
     }
-    let x = log_ratio(forward, strike);
+    forward_delta_at(right, log_ratio(forward, strike), total_sd)
+}
+
+/// [`forward_delta`] whose `log_moneyness` ln(forward/strike) is known already.
+#[inline]
+pub fn forward_delta_at(right: Right, log_moneyness: f64, total_sd: f64) -> f64 {
+    let x = log_moneyness;
     if total_sd <= 0.0 {
         return if x == 0.0 { 0.5 } else { f64::from(u8::from(right.sign() * x > 0.0)) };
     }

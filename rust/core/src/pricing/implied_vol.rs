@@ -7,10 +7,10 @@
 //! doi:10.1002/wilm.10395). A bracket guards every step; the last one compares neighbouring volatilities by the
 //! price they give. All arithmetic is this crate's own, so the bits are the same on every platform.
 
-use super::black::{black76, log_ratio, unit_complement, unit_time_value};
+use super::black::{black76, unit_complement, unit_time_value};
 use super::mills::{density, mills_difference};
 use crate::instrument::Right;
-use crate::math::{exp, ln};
+use crate::math::{exp, ln, log_ratio};
 
 /// Why a price has no implied volatility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

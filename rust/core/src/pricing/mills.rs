@@ -5,10 +5,11 @@
 //! beyond that from Laplace's continued fraction (NIST Digital Library of Mathematical Functions, 7.9).
 //! Everything is plain arithmetic in a fixed order: the same bits everywhere.
 
-use super::mills_table::{COEFFICIENTS, LAST_NODE, STEPS_PER_UNIT, TABLE};
+pub(super) use super::mills_table::LAST_NODE;
+use super::mills_table::{COEFFICIENTS, STEPS_PER_UNIT, TABLE};
 use crate::math::{exp, ln};
 
-const INV_SQRT_TWO_PI: f64 = 0.398_942_280_401_432_7;
+pub(super) const INV_SQRT_TWO_PI: f64 = 0.398_942_280_401_432_7;
 /// Half distance up to which a difference is expanded around one node.
 const NEAR: f64 = 1.0 / 16.0;
 /// Continued-fraction terms beyond the table: 1e-17 relative at z = 10, better further out.

@@ -15,7 +15,7 @@
 //!
 //! The constants are printed by `tools/estimate_spx_smile.py`, which also measures them leave-one-chain-out.
 
-use crate::math::{exp, ln};
+use crate::math::{exp, exp_plain, ln, log_ratio_plain};
 
 /// Facts about a fit that must reach the result.
 pub mod flag {
@@ -158,12 +158,15 @@ impl SpxSurface {
         let eta = steepness(vix, inputs.skew, &mut flags);
         // At 30 days the growth term is one by definition, so the month comes first.
         let mut theta = [0.0; NODES];
-        let month = at_the_money(swap[MONTH], swap[MONTH] / 1.25, None, eta);
+        let swap_month = swap[MONTH];
+        let month = month_at_the_money(swap_month, eta);
         theta[MONTH] = month;
         let ln_theta_month = ln(month);
+        let guess = swap.map(|swap| swap * month / swap_month);
+        let solved = at_the_money_by_month(&swap, guess, month, eta);
         for i in 0..NODES {
             if i != MONTH {
-                theta[i] = at_the_money(swap[i], swap[i] * month / swap[MONTH], Some(month), eta);
+                theta[i] = solved[i];
             }
         }
         if clamp_calendar(&mut theta) {
@@ -196,12 +199,19 @@ impl SpxSurface {
     /// Total implied variance at `ln(K/F)`.
     #[inline]
     pub fn total_variance(&self, log_moneyness: f64, years: f64) -> f64 {
+        self.slice(years).total_variance(log_moneyness)
+    }
+
+    /// The smile of one tenor, for several strikes.
+    #[inline]
+    pub fn slice(&self, years: f64) -> SpxSlice {
         let theta = self.at_the_money_variance(years);
-        if theta <= 0.0 {
-            return theta;
-        }
-        let eta = (self.eta * exp(SKEW_GROWTH * (ln(theta) - self.ln_theta_month))).min(ETA_CAP);
-        theta * shape(log_moneyness * eta / (theta * (1.0 + theta)).sqrt())
+        let eta = if theta > 0.0 {
+            (self.eta * exp(SKEW_GROWTH * (ln(theta) - self.ln_theta_month))).min(ETA_CAP)
+        } else {
+            0.0
+        };
+        SpxSlice { theta, eta, root: (theta * (1.0 + theta)).sqrt() }
     }
 
     /// Implied volatility of a strike, variance accruing with calendar time.
@@ -223,6 +233,25 @@ impl SpxSurface {
     /// Bits of [`flag`].
     pub fn flags(&self) -> u32 {
         self.flags
+    }
+}
+
+/// The smile of one tenor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpxSlice {
+    theta: f64,
+    eta: f64,
+    root: f64,
+}
+
+impl SpxSlice {
+    /// Total implied variance at `ln(K/F)`.
+    #[inline]
+    pub fn total_variance(&self, log_moneyness: f64) -> f64 {
+        if self.theta <= 0.0 {
+            return self.theta;
+        }
+        self.theta * shape(log_moneyness * self.eta / self.root)
     }
 }
 
@@ -270,21 +299,42 @@ fn extend(swap: &mut [f64; NODES], known: usize) {
     let years = |i: usize| YEARS[i] - YEARS[i - 1];
     let last = ((swap[known] - swap[known - 1]) / years(known)).max(FORWARD_FLOOR * swap[known] / YEARS[known]);
     let from = 0.5 * (YEARS[known] + YEARS[known - 1]);
+    let mut begin = exp(-REVERSION * (YEARS[known] - from));
     for i in known + 1..NODES {
-        let begin = exp(-REVERSION * (YEARS[i - 1] - from));
         let end = exp(-REVERSION * (YEARS[i] - from));
         let forward = LONG_RUN_VARIANCE * years(i) + (last - LONG_RUN_VARIANCE) * (begin - end) / REVERSION;
         swap[i] = swap[i - 1] + forward;
+        begin = end;
     }
 }
 
-/// At-the-money total variance whose strip is worth `swap`; `month` is that of 30 days (`None`: itself).
-/// Each turn leaves less than a tenth of the error.
-fn at_the_money(swap: f64, guess: f64, month: Option<f64>, eta: f64) -> f64 {
+/// Turns of the iteration for the at-the-money variance: each leaves less than a tenth of the error.
+const TURNS: usize = 4;
+
+/// At-the-money total variance of 30 days whose strip is worth `swap`.
+fn month_at_the_money(swap: f64, eta: f64) -> f64 {
+    let mut theta = swap / 1.25;
+    for _ in 0..TURNS {
+        theta = swap / strip_ratio([eta.min(ETA_CAP)], [theta.sqrt()])[0];
+    }
+    theta
+}
+
+/// The same of all tenors, given that of 30 days: all at once, so that the turns of one hide the latency of another.
+fn at_the_money_by_month(swap: &[f64; NODES], guess: [f64; NODES], month: f64, eta: f64) -> [f64; NODES] {
     let mut theta = guess;
-    for _ in 0..4 {
-        let growth = month.map_or(1.0, |month| exp(SKEW_GROWTH * ln(theta / month)));
-        theta = swap / strip_ratio((eta * growth).min(ETA_CAP), theta.sqrt());
+    for _ in 0..TURNS {
+        let (mut steepness, mut root) = ([0.0; NODES], [0.0; NODES]);
+        for i in 0..NODES {
+            // Total variances of indices between 5 and 150: far from the ends of what the plain functions hold for.
+            let growth = exp_plain(SKEW_GROWTH * log_ratio_plain(theta[i], month));
+            steepness[i] = (eta * growth).min(ETA_CAP);
+            root[i] = theta[i].sqrt();
+        }
+        let ratio = strip_ratio(steepness, root);
+        for i in 0..NODES {
+            theta[i] = swap[i] / ratio[i];
+        }
     }
     theta
 }
@@ -317,7 +367,7 @@ fn shape(y: f64) -> f64 {
 
 /// Variance-swap strike over at-the-money total variance of a slice with steepness `eta` (before the damping by
 /// `1/sqrt(1 + theta)`) and `root = sqrt(theta)`: Chebyshev fit, relative error below 1e-4 for `root <= 3`.
-fn strip_ratio(eta: f64, root: f64) -> f64 {
+fn strip_ratio<const N: usize>(eta: [f64; N], root: [f64; N]) -> [f64; N] {
     const ROWS: usize = 6;
     const COLUMNS: usize = 10;
     const C: [[f64; COLUMNS]; ROWS] = [
@@ -394,23 +444,30 @@ fn strip_ratio(eta: f64, root: f64) -> f64 {
             -0.00000025,
         ],
     ];
-    let a = (eta - 0.95) / 0.5;
-    let b = 2.0 * root / (root + 1.5) / (3.5 / 5.0) - 1.0;
-    let mut columns = [1.0, b, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let a = eta.map(|eta| (eta - 0.95) / 0.5);
+    let b = root.map(|root| 2.0 * root / (root + 1.5) / (3.5 / 5.0) - 1.0);
+    let mut columns = [[1.0; N]; COLUMNS];
+    columns[1] = b;
     for j in 2..COLUMNS {
-        columns[j] = 2.0 * b * columns[j - 1] - columns[j - 2];
-    }
-    let mut rows = [1.0, a, 0.0, 0.0, 0.0, 0.0];
-    for i in 2..ROWS {
-        rows[i] = 2.0 * a * rows[i - 1] - rows[i - 2];
-    }
-    let mut sum = 0.0;
-    for (row, factor) in C.iter().zip(rows) {
-        let mut inner = 0.0;
-        for (c, t) in row.iter().zip(columns) {
-            inner += c * t;
+        for lane in 0..N {
+            columns[j][lane] = 2.0 * b[lane] * columns[j - 1][lane] - columns[j - 2][lane];
         }
-        sum += inner * factor;
+    }
+    let (mut before, mut row) = ([1.0; N], [1.0; N]);
+    let mut sum = [0.0; N];
+    for (i, coefficients) in C.iter().enumerate() {
+        let mut inner = [0.0; N];
+        for (c, column) in coefficients.iter().zip(&columns) {
+            for lane in 0..N {
+                inner[lane] += c * column[lane];
+            }
+        }
+        for lane in 0..N {
+            sum[lane] += inner[lane] * row[lane];
+            let next = if i == 0 { a[lane] } else { 2.0 * a[lane] * row[lane] - before[lane] };
+            before[lane] = row[lane];
+            row[lane] = next;
+        }
     }
     sum
 }

@@ -132,6 +132,29 @@ pub struct VixSurface {
     level: f64,
     /// Share of the calm dip in force.
     calm: f64,
+    /// ln(VIX / PIVOT) and ln VIX.
+    log_vix: (f64, f64),
+    /// Relative volatility of 30 days.
+    month_shape: f64,
+}
+
+/// Options of one expiry: their future and what their volatilities share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VixSlice {
+    /// Price of the future, points.
+    pub forward: f64,
+    /// What a volatility of the expiry rests on: bits of [`flag`].
+    pub flags: u32,
+    sigma: f64,
+    total: f64,
+}
+
+impl VixSlice {
+    /// Black-76 volatility at `ln(K/F)`.
+    #[inline]
+    pub fn implied_vol(&self, log_moneyness: f64) -> f64 {
+        self.sigma * smile(log_moneyness / self.total, self.total)
+    }
 }
 
 /// Response of a VIX future to one point of spot VIX, by its tenor.
@@ -159,10 +182,8 @@ fn clock(years: f64) -> f64 {
     1.0 - exp(-CLOCK * years)
 }
 
-/// ln of the average future of a tenor at a level of spot VIX.
-fn average_log(vix: f64, years: f64) -> f64 {
-    let x = ln(vix / PIVOT);
-    let mut y = ln(vix);
+/// ln of the average future of a tenor at ln(VIX / PIVOT) and ln VIX.
+fn average_log((x, mut y): (f64, f64), years: f64) -> f64 {
     for i in 0..2 {
         y += (AVERAGE_BASIS[i] + AVERAGE_SLOPE[i] * x) * (1.0 - exp(-AVERAGE_RATES[i] * years));
     }
@@ -207,7 +228,10 @@ impl VixSurface {
                 | if vvix > VVIX_MAX { flag::CLAMPED } else { 0 },
             level,
             calm: ((CALM_RANGE.1 - vix) / (CALM_RANGE.1 - CALM_RANGE.0)).clamp(0.0, 1.0),
+            log_vix: (ln(vix / PIVOT), ln(vix)),
+            month_shape: f64::NAN,
         };
+        surface.month_shape = surface.shape(MONTH);
         if spot_known {
             surface.push(0.0, inputs.vix, Day::MIN);
         }
@@ -294,14 +318,14 @@ impl VixSurface {
             let log_price = before.log_price + (node.log_price - before.log_price) * share;
             return Future { price: exp(log_price), flags };
         }
-        let deviation = last.log_price - average_log(self.vix, last.years);
-        let log_price = average_log(self.vix, years) + deviation * exp(-REVERSION * (years - last.years));
+        let deviation = last.log_price - average_log(self.log_vix, last.years);
+        let log_price = average_log(self.log_vix, years) + deviation * exp(-REVERSION * (years - last.years));
         Future { price: exp(log_price), flags: flags | flag::PROXY }
     }
 
     /// At-the-money volatility of a tenor.
     pub fn at_the_money(&self, years: f64) -> f64 {
-        self.level * self.shape(years.max(TENOR_MIN)) / self.shape(MONTH)
+        self.level * self.shape(years.max(TENOR_MIN)) / self.month_shape
     }
 
     fn shape(&self, years: f64) -> f64 {
@@ -313,16 +337,23 @@ impl VixSurface {
         if !usable(strike) {
             return f64::NAN;
         }
+        let slice = self.slice(expiry);
+        slice.implied_vol(ln(strike / slice.forward))
+    }
+
+    /// The options of an expiry, for several strikes.
+    pub fn slice(&self, expiry: Day) -> VixSlice {
+        let future = self.future(expiry);
         let years = self.years(expiry).max(TENOR_MIN);
         let sigma = self.at_the_money(years);
-        let total = sigma * years.sqrt();
-        sigma * smile(ln(strike / self.future(expiry).price) / total, total)
+        let hypothetical = if self.day < FIRST_OPTION_DAY { flag::HYPOTHETICAL } else { 0 };
+        let flags = future.flags | self.vol_flags | hypothetical;
+        VixSlice { forward: future.price, flags, sigma, total: sigma * years.sqrt() }
     }
 
     /// What a volatility of an expiry rests on: bits of [`flag`].
     pub fn option_flags(&self, expiry: Day) -> u32 {
-        let hypothetical = if self.day < FIRST_OPTION_DAY { flag::HYPOTHETICAL } else { 0 };
-        self.future(expiry).flags | self.vol_flags | hypothetical
+        self.slice(expiry).flags
     }
 
     /// Response of the future of an expiry to one point of spot VIX.

@@ -1,0 +1,184 @@
+"""Writes docs/errors.md: every error code that the sources raise, with its field and the rule that it states.
+
+``python tools/list_error_codes.py`` writes the file, ``--check`` only says whether it is up to date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+TARGET = ROOT / "docs" / "errors.md"
+# Where the classes themselves are defined and shown in examples, not raised.
+DEFINITIONS = {"errors.py", "error.rs"}
+PREFIXES = {
+    "CFG": "configuration: books, costs, arguments",
+    "COL": "columns of files and frames",
+    "ROW": "values in rows",
+    "TIM": "dates and times",
+    "CAL": "calendar",
+    "HIS": "history",
+    "CHN": "option chains",
+    "PRC": "pricing and fills",
+    "MRG": "margin",
+    "STA": "statistics and studies",
+    "INT": "defects of the library: please report them",
+}
+CODE = re.compile(rf'"(({"|".join(PREFIXES)})\d{{3}})"')
+CLASSES = {
+    "config": "ConfigError",
+    "data": "DataError",
+    "schema": "SchemaError",
+    "numerical": "NumericalError",
+    "limit": "LimitError",
+    "look_ahead": "LookAheadError",
+    "internal": "InternalError",
+}
+HEAD = """# Error codes
+
+Written by `python tools/list_error_codes.py` from the sources; a test keeps it up to date.
+
+Every error is one line, `CODE source[:position] field: got value, expected rule[; hint]`, and carries those parts as
+attributes (`error.code`, `.source`, `.position`, `.field`, `.value`, `.expected`, `.hint`). The classes stand in
+`alvh.errors`: all are `AlvhError`; `ConfigError`, `DataError` and its children `SchemaError` and `DecodeError` are also
+`ValueError`, `NumericalError` is also `ArithmeticError`. Words in braces, `…` and `(varies)` are filled in where the
+error is raised.
+"""
+VARIES = "(varies)"
+
+
+class Raise(NamedTuple):
+    code: str
+    cls: str
+    field: str
+    expected: str
+
+
+def arguments(text: str, start: int) -> list[str]:
+    """Top-level arguments from `start` to the parenthesis that closes the call around it."""
+    depth, quote, begin, position = 0, "", start, start
+    found = []
+    while position < len(text):
+        char = text[position]
+        if quote:
+            if char == "\\":
+                position += 1
+            elif char == quote:
+                quote = ""
+        elif char == '"' or (char == "'" and text[position - 1] in "(, f"):
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}" and depth == 0:
+            break
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            found.append(text[begin:position].strip())
+            begin = position + 1
+        position += 1
+    last = text[begin:position].strip()
+    return [*found, last] if last else found
+
+
+def literal(argument: str, text: str, end: int) -> str:
+    """Text of a string argument: a literal, a format, or a variable or constant set to one before `end`."""
+    inner = re.fullmatch(r'(?:&?format!\(\s*)?f?(["\'])((?:(?!\1)[^\\]|\\.)*)\1.*', argument, re.S)
+    if inner and argument.count('" + ') == 0:
+        plain = inner[2].replace('\\"', '"').replace("\\\\", "\\")
+        # What is filled in keeps its name where it has a plain one.
+        return re.sub(r"\{(?![A-Za-z_]+(?:\.[A-Za-z_]+)?\})[^}]*\}", "…", plain).replace("{self.", "{")
+    if inner:  # a sum: what is joined to its first part is filled in
+        return argument[1 : argument.index('"', 1)] + "…"
+    name = argument.lstrip("&").strip()
+    if re.fullmatch(r"[A-Za-z_]+", name):
+        setting = rf'\b{name}(?:: [^=\n]+)? = (f?"(?:[^"\\]|\\.)*"|format!\("(?:[^"\\]|\\.)*")'
+        nearest = [*re.finditer(setting, text[:end])] if name.islower() else [*re.finditer(setting, text)]
+        if nearest:
+            return literal(nearest[-1][1], "", 0)
+    return VARIES
+
+
+def raises(path: Path) -> list[Raise]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".rs":
+        text = text.split("#[cfg(test)]")[0]
+    found = []
+    for match in CODE.finditer(text):
+        args = arguments(text, match.start())
+        head = text[: match.start()].rstrip().removesuffix("(").rstrip()
+        if len(args) < 3:
+            continue
+        # (code, source or row, field, value, expected) or, where the source is known, (code, field, value, expected).
+        full = re.search(r"(Fault::new|[A-Z]\w+Error|\w\.(fault|fail))$", head) or len(args) > 4
+        listed = re.search(r"\bnamed\([^()]*,$", head)
+        place = 2 if full or listed else 1
+        expected = (
+            literal(args[place + 2], text, match.start()) if len(args) > place + 2 else "a name out of a list"
+        )
+        field = literal(args[place], text, match.start())
+        found.append(Raise(match[1], error_class(match, text, head), field, expected))
+    return found
+
+
+def error_class(match: re.Match[str], text: str, head: str) -> str:
+    python = re.search(r"([A-Z]\w+Error)$", head)
+    if python:
+        return python[1]
+    near = text[max(0, match.start() - 60) : match.start()], text[match.end() : match.end() + 400]
+    before, after = re.findall(r"Error::([a-z_]+)\(", near[0]), re.findall(r"Error::([a-z_]+)\(", near[1])
+    for name in [*before[-1:], *after[:1]]:
+        if name in CLASSES:
+            return CLASSES[name]
+    return {"CFG": "ConfigError", "COL": "SchemaError"}.get(match[2], "DataError")
+
+
+def sources() -> list[Path]:
+    files = [*ROOT.glob("rust/*/src/**/*.rs"), *ROOT.glob("python/alvh/**/*.py")]
+    return sorted(path for path in files if path.name not in DEFINITIONS)
+
+
+def cell(parts: list[str]) -> str:
+    return "; or ".join(dict.fromkeys(part for part in parts if part)).replace("|", "\\|")
+
+
+def document() -> str:
+    codes: dict[str, list[Raise]] = defaultdict(list)
+    for path in sources():
+        for found in raises(path):
+            codes[found.code].append(found)
+    lines = [HEAD]
+    for prefix, topic in PREFIXES.items():
+        chosen = sorted(code for code in codes if code.startswith(prefix))
+        if not chosen:
+            continue
+        lines += [f"## {prefix}: {topic}", "", "| code | class | field | expected |", "|---|---|---|---|"]
+        for code in chosen:
+            rows = codes[code]
+            classes = ", ".join(dict.fromkeys(row.cls for row in rows))
+            names = dict.fromkeys(row.field for row in rows)
+            fields = ", ".join(name if name == VARIES else f"`{name}`" for name in names)
+            lines.append(f"| {code} | {classes} | {fields} | {cell([row.expected for row in rows])} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    text = document()
+    if "--check" in sys.argv[1:]:
+        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
+        print(
+            "up to date" if fresh else f"{TARGET.relative_to(ROOT)} is stale: run tools/list_error_codes.py"
+        )
+        return 0 if fresh else 1
+    TARGET.write_text(text, encoding="utf-8")
+    print(f"{TARGET.relative_to(ROOT)}: {len(re.findall(r'^[|] [A-Z]{3}[0-9]', text, re.M))} codes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
