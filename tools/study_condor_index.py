@@ -294,7 +294,7 @@ def smiles(history: alvh.History, equity: pd.Series, book: alvh.Book) -> dict[st
     for name, series in twins.items():
         returns = monthly(series)
         print(
-            f"{name:<10s} return {cagr(series):6.2%}  volatility {returns.std() * 12**0.5:6.2%}  with the engine: correlation "
+            f"{name:<10s} return {cagr(series):6.2%}  volatility {returns.std() * 12**0.5:6.2%}  correlation "
             f"{returns.corr(base):.4f}  largest monthly difference {(returns - base).abs().max():.2%}"
         )
     return twins
