@@ -16,7 +16,8 @@ DAYS = alvh.calendar.sessions("2010-01-04", "2011-12-30")
 def tool() -> ModuleType:
     path = Path(__file__).parents[1] / "tools" / "study_condor_index.py"
     spec = importlib.util.spec_from_file_location("study_condor_index", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

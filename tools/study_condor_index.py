@@ -110,10 +110,11 @@ def describe(history: alvh.History, book: alvh.Book) -> tuple[pd.Series, pd.Data
     unit = condors["credit"] / condors["contracts"] / 100.0
     width = unit + condors["max_loss"] / condors["contracts"] / 100.0
     full = (condors["pnl"] >= condors["credit"] - 0.5).mean()
+    lost = (condors["pnl"] <= -condors["max_loss"] + 0.5).mean()
     print(
-        f"condors {len(condors)}: full credit {full:.0%}, full loss {(condors['pnl'] <= -condors['max_loss'] + 0.5).mean():.0%}, "
+        f"condors {len(condors)}: full credit {full:.0%}, full loss {lost:.0%}, "
         f"credit {(unit / width).mean():.1%} of the wider wing ({(unit / width).quantile(0.1):.1%}.."
-        f"{(unit / width).quantile(0.9):.1%}), mean credit {unit.mean():.2f} points, mean width {width.mean():.0f} points"
+        f"{(unit / width).quantile(0.9):.1%}), mean credit {unit.mean():.2f}, mean width {width.mean():.0f} points"
     )
     trades = study.trades[study.trades["rule"] == "condor.entry"]
     marks = alvh.marks.surface(history)
@@ -126,7 +127,7 @@ def describe(history: alvh.History, book: alvh.Book) -> tuple[pd.Series, pd.Data
     )
     for bucket, group in trades.assign(vol=vols).groupby("bucket", sort=False):
         print(
-            f"  {bucket:<11s} mean implied volatility {group['vol'].mean():.1%}, mean mid {group['mid'].mean():6.2f} points, "
+            f"  {bucket:<11s} mean implied volatility {group['vol'].mean():.1%}, mean mid {group['mid'].mean():6.2f}, "
             f"paid for the spread {(group['mid'] - group['price']).abs().mean():.2f}"
         )
     return equity, trades
@@ -293,7 +294,7 @@ def smiles(history: alvh.History, equity: pd.Series, book: alvh.Book) -> dict[st
     for name, series in twins.items():
         returns = monthly(series)
         print(
-            f"{name:<10s} return {cagr(series):6.2%}  volatility {returns.std() * 12**0.5:6.2%}  correlation with the engine "
+            f"{name:<10s} return {cagr(series):6.2%}  volatility {returns.std() * 12**0.5:6.2%}  correlation "
             f"{returns.corr(base):.4f}  largest monthly difference {(returns - base).abs().max():.2%}"
         )
     return twins
@@ -419,7 +420,7 @@ def spreads(data: Path) -> pd.DataFrame:
         day = int(np.datetime64(f"{year}-10-15").astype(int))
         width = 2 * _core.half_spread("spx_option", np.array([old]), True, spot, day, vix)[0]
         print(
-            f"an option of {old} points in {year} (S&P 500 {spot:g}, VIX {vix:g}): {width:.2f} wide; quoted 1.00 to 1.20"
+            f"an option of {old} points in {year} (S&P 500 {spot:g}, VIX {vix:g}): {width:.2f} wide, quoted 1 to 1.20"
         )
     return table
 
@@ -483,7 +484,8 @@ def hedged(data: Path) -> None:
         for s in (tail, total, spot)
     ]
     print(
-        f"maximum drawdown 2007-10 to 2009-06: vix_tail_hedge {fall[0]:.1%}, S&P 500 with dividends {fall[1]:.1%}, without {fall[2]:.1%}"
+        f"maximum drawdown 2007-10 to 2009-06: vix_tail_hedge {fall[0]:.1%}, S&P 500 with dividends {fall[1]:.1%}, "
+        f"without {fall[2]:.1%}"
     )
 
 
