@@ -20,7 +20,7 @@ _LAZY: dict[str, str] = {
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
     "Study": "alvh.study",
-    "backtest": "alvh.backtest",
+    "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
     "black76_greeks": "alvh.pricing",
     "black_scholes": "alvh.pricing",

@@ -411,6 +411,15 @@ impl Book {
             "an empty book",
             "a condor, a hedge or a portfolio",
         )?;
+        let weighs = |layer: &HedgeLayer| matches!(layer.sizing, LayerSizing::Weight(_));
+        let weighted = self.hedge.as_ref().is_some_and(|hedge| hedge.layers.iter().any(weighs));
+        check.that(
+            self.condor.is_some() || !weighted,
+            "CFG055",
+            "hedge",
+            "layers sized per condor without a condor",
+            "a condor, or layers sized by premium_by_future",
+        )?;
         check.that(within(self.margin_stress, 1.0, 10.0), "CFG053", "margin_stress", self.margin_stress, "1..10")?;
         if let Some(condor) = &self.condor {
             condor.validate("condor")?;

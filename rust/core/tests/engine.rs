@@ -173,7 +173,7 @@ fn books() -> Vec<Book> {
         book("static", Some(condor()), Some(hedge())),
         book("future", Some(condor()), Some(future)),
         book("note", Some(condor()), Some(note)),
-        book("spread", None, Some(spread)),
+        book("spread", Some(condor()), Some(spread)),
     ]
 }
 

@@ -16,7 +16,7 @@ use crate::margin::futures::vx_initial_margin_cents;
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::market::MarketState;
 use crate::market::state::{SettlementSource, SettlementValue};
-use crate::marks::{Marks, OptionProduct, flag};
+use crate::marks::{Marks, OptionProduct, Quote, flag};
 use crate::math;
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::positions::expiries;
@@ -370,7 +370,33 @@ impl BookAccount {
             self.decide(step, rule::FORCED_CLOSE, contracts, 0.0, || String::from("{\"excess\":\"negative\"}"));
             self.buy_back(book, step, newest, rule::FORCED_CLOSE, OrderKind::Forced);
         }
+        // What is left on margin is futures: the layer with the shortest tenor goes first.
+        for index in 0..self.layers.len() {
+            if self.excess(book, step) >= 0 {
+                break;
+            }
+            self.sell_futures(book, step, index);
+        }
         self.called = false;
+    }
+
+    /// Sells a layer of futures because of a margin call; it may be bought again on its next trading time.
+    fn sell_futures<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, index: usize) {
+        let Some(lot) = self.layers[index].lots.first().copied() else { return };
+        let (instrument, quote) = (step.legs.instrument(lot.slot), step.legs.quote(lot.slot));
+        if instrument.is_funded() || !quote.mid.is_finite() {
+            return;
+        }
+        let contracts = lot.contracts as f64;
+        self.note(step, incident::FORCED_CLOSE, contracts);
+        self.decide(step, rule::FORCED_CLOSE, contracts, 0.0, || String::from("{\"excess\":\"negative\"}"));
+        let order = [OrderLeg { instrument, contracts: -lot.contracts, quote }];
+        let fill = orders::fill(&book.costs, step.state.day, &order, OrderKind::Forced)[0];
+        let mut sold = lot;
+        self.account.trade(&mut sold, false, -lot.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
+        self.record_trade(step, &order[0], &fill, lot.bucket, self.layers[index].position, rule::FORCED_CLOSE);
+        step.legs.release(lot.slot);
+        self.layers[index] = Layer::default();
     }
 
     /// Closes one condor as a package; a long leg without a bid is left to settle.
@@ -641,6 +667,7 @@ impl BookAccount {
                 (share * known.equity as f64 / (price.max(0.01) * 10_000.0)).floor() as i64
             }
         };
+        let wanted = self.affordable(book, step, layer, &instruments, &quotes, index, wanted);
         let before = self.layers[index].contracts;
         let rule = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
         let mut order = Vec::with_capacity(4);
@@ -691,6 +718,41 @@ impl BookAccount {
         let contracts = if new_lots.is_empty() { 0 } else { wanted };
         self.layers[index] =
             Layer { lots: new_lots, expiry: held, position, contracts, roll_due: false, roll_held: false };
+    }
+
+    /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
+    fn affordable<M: Marks>(
+        &self,
+        book: &Book,
+        step: &mut Step<'_, M>,
+        layer: &HedgeLayer,
+        instruments: &[(Instrument, i64)],
+        quotes: &[Quote],
+        index: usize,
+        wanted: i64,
+    ) -> i64 {
+        if layer.instrument != LayerInstrument::VixFuture {
+            return wanted;
+        }
+        let own: i64 = self.layers[index].lots.iter().map(|lot| self.futures_margin(book, step, lot)).sum();
+        let free = (self.excess(book, step) + own).max(0);
+        let days_out = instruments[0].0.expiry().map_or(0, |expiry| expiry - step.state.day);
+        let each = initial_margin(book, step.state.day, quotes[0].mid, days_out);
+        let contracts = wanted.min(free / each.max(1));
+        if contracts < wanted {
+            self.note(step, incident::BUYING_POWER, (wanted - contracts) as f64);
+        }
+        contracts
+    }
+
+    /// Initial margin of a lot of futures in cents; nothing for what is paid in full.
+    fn futures_margin<M: Marks>(&self, book: &Book, step: &Step<'_, M>, lot: &Lot) -> i64 {
+        let instrument = step.legs.instrument(lot.slot);
+        if instrument.is_funded() {
+            return 0;
+        }
+        let days_out = instrument.expiry().map_or(0, |expiry| expiry - step.state.day);
+        lot.contracts.abs() * initial_margin(book, step.state.day, step.legs.quote(lot.slot).mid, days_out)
     }
 
     /// The contracts of a layer with their signs and their expiry.
@@ -832,18 +894,8 @@ impl BookAccount {
     }
 
     fn futures_requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        self.layers
-            .iter()
-            .flat_map(|layer| layer.lots.iter())
-            .filter(|lot| !step.legs.instrument(lot.slot).is_funded())
-            .map(|lot| {
-                let quote = step.legs.quote(lot.slot);
-                let days_out = step.legs.instrument(lot.slot).expiry().map_or(0, |expiry| expiry - step.state.day);
-                let months_out = (days_out / DAYS_PER_MONTH + 1).max(1) as u32;
-                let each = vx_initial_margin_cents(step.state.day, quote.mid, months_out) as f64;
-                lot.contracts.abs() * (each * book.margin_stress).ceil() as i64
-            })
-            .sum()
+        let lots = self.layers.iter().flat_map(|layer| layer.lots.iter());
+        lots.map(|lot| self.futures_margin(book, step, lot)).sum()
     }
 
     /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
@@ -953,6 +1005,12 @@ impl BookAccount {
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
+}
+
+/// Initial margin of one VIX future in cents, with the stress factor of the book.
+fn initial_margin(book: &Book, day: Day, price: f64, days_out: i32) -> i64 {
+    let months_out = (days_out / DAYS_PER_MONTH + 1).max(1) as u32;
+    (vx_initial_margin_cents(day, price, months_out) as f64 * book.margin_stress).ceil() as i64
 }
 
 /// Contracts of a layer: condors over the base, times weight and multiplier; at least one where the layer is active.
