@@ -950,15 +950,6 @@ mod tests {
     }
 
     #[test]
-    fn pass_through_is_the_ladder() {
-        for (years, expected) in
-            [(0.0, 0.623), (0.5 / 12.0, 0.623), (1.5 / 12.0, 0.427), (1.0 / 12.0, 0.525), (3.0, 0.192)]
-        {
-            assert!((pass_through(years) - expected).abs() < 1e-12, "{years}");
-        }
-    }
-
-    #[test]
     fn columns_that_cannot_be_are_refused() {
         type Change = fn(&mut HistoryColumns);
         let changes: [(&str, Change); 16] = [
