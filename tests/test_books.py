@@ -136,6 +136,11 @@ REFUSED = {
     ),
     "CFG053": (lambda: Book(IronCondor(), margin_stress=0.9), "Book margin_stress: got 0.9, expected 1..10"),
     "CFG054": (lambda: IndexPortfolio(1.1), "IndexPortfolio weight: got 1.1, expected 0 <= weight <= 1"),
+    "CFG055": (
+        lambda: Book(hedge=LayeredHedge((HedgeLayer("outer", dte=30, weight=4),))),
+        "Book hedge: got layers sized per condor without a condor, "
+        "expected a condor, or layers sized by premium_by_future",
+    ),
     "CFG061": (
         lambda: books.named("motion!"),
         "books.named name: got 'motion!', expected one of unhedged, static, condor_index, vix_tail_hedge",

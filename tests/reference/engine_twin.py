@@ -604,6 +604,15 @@ class Twin:
                 self.note(step, "forced_close", newest.contracts)
                 self.decide(step, "margin.forced_close", newest.contracts, 0)
                 self.buy_back(step, newest, "margin.forced_close", patient=False)
+            for index, layer in enumerate(self.layers):
+                if self.excess(step) < 0 and any(holding.is_future for holding in layer.legs):
+                    (holding,) = layer.legs
+                    self.note(step, "forced_close", holding.contracts)
+                    self.decide(step, "margin.forced_close", holding.contracts, 0)
+                    order = [(holding.leg, -holding.contracts, self.market.quote(step, holding.leg))]
+                    (fill,) = self.fill(step, order, patient=False)
+                    self.trade(step, holding, fill, layer.position, "margin.forced_close")
+                    self.layers[index] = Layer()
             self.called = False
         for condor in list(self.condors):
             if condor.exit:
@@ -885,6 +894,14 @@ class Twin:
             wanted = math.floor(share * known.equity / (max(price, 0.01) * 10_000.0))
         else:
             wanted = self.weighted_contracts(rule.weight)
+        if rule.instrument == "vix_future":
+            # What free cash carries, with what the old contracts tie up.
+            free = self.excess(step) + sum(self.initial_margin(step, each) for each in layer.legs)
+            each = self.initial_margin(step, Holding(legs[0][0], 1, rule.name))
+            carried = max(free, 0) // each
+            if carried < wanted:
+                self.note(step, "buying_power", wanted - carried)
+                wanted = carried
         order, old = [], []
         for holding in layer.legs:
             quote = market.quote(step, holding.leg)
@@ -924,15 +941,17 @@ class Twin:
 
     # ---- margin and triggers
 
+    def initial_margin(self, step: Step, holding: Holding) -> int:
+        if not holding.is_future:
+            return 0
+        assert holding.leg.expiry is not None
+        months = max((holding.leg.expiry - step.day) // 30 + 1, 1)
+        each = _core.vx_initial_margin_cents(step.day, self.market.mid(step, holding.leg), months)
+        return abs(holding.contracts) * math.ceil(each * self.book.margin_stress)
+
     def requirement(self, step: Step) -> int:
         total = sum(condor.requirement for condor in self.condors)
-        for layer in self.layers:
-            for holding in layer.legs:
-                if holding.is_future:
-                    months = max((holding.leg.expiry - step.day) // 30 + 1, 1)
-                    each = _core.vx_initial_margin_cents(step.day, self.market.mid(step, holding.leg), months)
-                    total += abs(holding.contracts) * math.ceil(each * self.book.margin_stress)
-        return total
+        return total + sum(self.initial_margin(step, each) for layer in self.layers for each in layer.legs)
 
     def excess(self, step: Step) -> int:
         """Cash less requirements plus the variation of futures that is not in cash yet."""

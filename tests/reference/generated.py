@@ -138,6 +138,9 @@ def random_book(seed: int, name: str = "book") -> Book:
     what = rng.integers(8)
     condor = random_condor(rng) if what != 0 else None
     layers = tuple(random_layer(rng, f"layer{i}") for i in range(rng.integers(1, 4)))
+    if condor is None and not all(layer.premium_by_future for layer in layers):
+        # Layers sized per condor need one.
+        condor = random_condor(rng)
     hedge = LayeredHedge(
         layers,
         per_condors=float(rng.choice([1.0, 10.0])),
