@@ -42,7 +42,7 @@ _BOOKS = ("unhedged", "static", "condor_index", "vix_tail_hedge")
 _NOT_QUOTED = {
     "uncovered": "no quotes that day",
     "no_quote": "no quote of the leg",
-    "crossed": "crossed",
+    "off_close": "before the close",
 }
 _WIDTH = 100
 
