@@ -110,15 +110,23 @@ def _run(books: Books, history: History, marks: Marks, *, scan_portfolio: bool =
     return raw
 
 
-def _final_pnl(variants: dict[Any, Books], history: History, marks: Marks, index: str) -> pd.DataFrame:
-    """Run every variant of the same books: final P&L in USD, one row a variant."""
+def _final_pnl(
+    books: Books, variants: dict[Any, Books], history: History, marks: Marks, index: str
+) -> pd.DataFrame:
+    """Run every variant of the books: final P&L in USD, one row a variant, NaN where a book has no such variant."""
     import pandas as pd
 
-    names = pd.Index([book.name for book in next(iter(variants.values()))], name="book")
     rows = {}
-    for label, books in variants.items():
-        raw = _run(books, history, marks)
-        rows[label] = raw["equity"][:, -1] - raw["capital"]
+    for label, variant in variants.items():
+        row = np.full(len(books), np.nan)
+        # A variant hands back the very book that it cannot change; the first row holds the books themselves.
+        own = variant is books
+        changed = [own or book is not before for book, before in zip(variant, books, strict=True)]
+        if any(changed):
+            raw = _run(tuple(book for book, new in zip(variant, changed, strict=True) if new), history, marks)
+            row[changed] = raw["equity"][:, -1] - raw["capital"]
+            rows[label] = row
+    names = pd.Index([book.name for book in books], name="book")
     return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis(index)
 
 
@@ -133,9 +141,8 @@ def _slippage(books: Books, history: History, marks: Marks) -> pd.DataFrame:
             for book in books
         )
 
-    return _final_pnl(
-        {fraction: at(fraction) for fraction in FILL_FRACTIONS}, history, marks, "fill fraction"
-    )
+    variants: dict[Any, Books] = {fraction: at(fraction) for fraction in FILL_FRACTIONS}
+    return _final_pnl(books, variants, history, marks, "fill fraction")
 
 
 def _sensitivity(books: Books, history: History, marks: Marks) -> pd.DataFrame:
@@ -146,7 +153,7 @@ def _sensitivity(books: Books, history: History, marks: Marks) -> pd.DataFrame:
             variants[f"{dte} dte, wing {wing:g}"] = tuple(_with_condor(book, dte, wing) for book in books)
     for scale in HEDGE_SCALES:
         variants[f"hedge x {scale:g}"] = tuple(_with_hedge(book, scale) for book in books)
-    return _final_pnl(variants, history, marks, "variant")
+    return _final_pnl(books, variants, history, marks, "variant")
 
 
 def _with_condor(book: Book, dte: int, wing: float) -> Book:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +13,7 @@ from alvh._files import write_whole
 from alvh.errors import AlvhError, InternalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from alvh.study import Study
 
@@ -21,18 +22,24 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 _USER_ERROR = 2
 _SERIES = {
-    "spx": "S&P 500 index, daily OHLC or closes",
-    "vix": "VIX index",
-    "vx": "VIX futures: a folder of exchange files, a VX1..VX8 table or Parquet",
-    "vix9d": "VIX9D index",
-    "vix3m": "VIX3M index",
-    "vix6m": "VIX6M index",
-    "vvix": "VVIX index",
-    "skew": "SKEW index",
-    "rates": "Treasury bill rates",
-    "settlement": "settlement values of SPX and VIX options",
-    "spy": "SPY exchange-traded fund, to mend stale opens",
+    "spx": "S&P 500, daily OHLC or closes (needed)",
+    "vix": "VIX, daily OHLC or closes (needed)",
+    "vx": "VIX futures: a folder of exchange files, or a VX1..VX8 table",
+    "vix9d": "VIX9D",
+    "vix3m": "VIX3M",
+    "vix6m": "VIX6M",
+    "vvix": "VVIX",
+    "skew": "SKEW",
+    "rates": "bill or funds rates",
+    "settlement": "official AM settlements of the S&P 500 (SET)",
+    "vix_settlement": "official settlements of VIX options (VRO)",
+    "spy": "SPY, open and close: mends stale opens of the index",
+    "bars": "intraday bars: time, spot, and vix, vx1.. if you have them",
 }
+# Names of alvh.chain.FORMATS, kept here so that --help does not load the reader; a test compares them.
+_CHAIN_FORMATS = ("canonical", "cboe", "optionsdx", "eod", "wide")
+_BOOKS = ("unhedged", "static", "condor_index", "vix_tail_hedge")
+_WIDTH = 100
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,7 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 1 for a defect of the library, 2 for an error of the user, 130 after Ctrl-C.
     """
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return _USER_ERROR
     try:
         _study(arguments)
         sys.stdout.flush()
@@ -83,53 +94,87 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     import alvh
 
     parser = _Parser(prog="alvh", description="Iron-condor books with and without a VIX hedge, measured.")
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="study", parser_class=_Parser)
     study = commands.add_parser(
         "study",
-        help="replay books over recorded history",
-        description="Replay books over recorded history; without files, over the demonstration.",
+        help="replay books over recorded history; `alvh study --help` lists its options",
+        description="Replay books over recorded history. Without files it runs on the demonstration.",
+    )
+    data = study.add_argument_group(
+        "market data", "CSV (also .gz, .zip) or Parquet; docs/own-data.md has the layouts"
     )
     for name, text in _SERIES.items():
-        study.add_argument(f"--{name}", metavar="FILE", help=text)
-    study.add_argument(
-        "--chain", metavar="FILE", help="option quotes of your own; without them marks are modelled"
+        metavar = "PATH" if name == "vx" else "FILE"
+        data.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    data.add_argument("--bars-tz", metavar="ZONE", help="time zone of bar times that have none")
+    data.add_argument(
+        "--rates-unit", choices=("auto", "percent", "decimal"), help="unit of --rates (default: auto)"
     )
-    study.add_argument(
-        "--chain-format", metavar="NAME", help="layout of the chain: cboe, optionsdx, canonical, ..."
+    data.add_argument(
+        "--missing",
+        choices=("raise", "flag", "drop"),
+        help="sessions without a VIX close: stop, carry the last one on (default), leave out",
     )
-    study.add_argument(
-        "--books", metavar="A,B", default="unhedged,static", help="books to compare (default: %(default)s)"
+    quotes = study.add_argument_group(
+        "option quotes", "without them a smile built from the indices stands in"
     )
-    study.add_argument(
-        "--seed", type=_natural, default=0, metavar="N", help="seed of the bootstrap (default: 0)"
+    quotes.add_argument("--chain", metavar="FILE", help="option quotes of your own")
+    quotes.add_argument("--chain-format", choices=_CHAIN_FORMATS, help="layout of --chain")
+    run = study.add_argument_group("study")
+    run.add_argument(
+        "--books",
+        metavar="A,B",
+        default="unhedged,static",
+        help=f"of {', '.join(_BOOKS)} (default: %(default)s)",
     )
-    study.add_argument(
+    run.add_argument(
+        "--min-sessions",
+        type=_at_least(1),
+        default=252,
+        metavar="N",
+        help="refuse a shorter history (default: %(default)s)",
+    )
+    run.add_argument(
+        "--seed",
+        type=_at_least(0),
+        default=0,
+        metavar="N",
+        help="seed of the intervals (default: %(default)s)",
+    )
+    run.add_argument(
         "--replicates",
-        type=_natural,
+        type=_at_least(0),
         default=2000,
         metavar="N",
-        help="bootstrap paths (default: %(default)s)",
+        help="resampled paths behind the intervals (default: %(default)s)",
     )
-    where = study.add_mutually_exclusive_group()
+    output = study.add_argument_group("output")
+    where = output.add_mutually_exclusive_group()
     where.add_argument("--out", metavar="DIR", help="folder for the picture and the JSON results")
     where.add_argument(
         "--png", metavar="FILE", default="alvh-study.png", help="picture (default: %(default)s)"
     )
-    study.add_argument("--json", action="store_true", help="print machine-readable results only")
+    output.add_argument("--json", action="store_true", help="print JSON and nothing else on standard output")
     study.set_defaults(parser=study)
     return parser
 
 
-def _natural(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**64:
-        raise ValueError
-    return value
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = -1
+        if not least <= value < 2**64:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from {least} on")
+        return value
+
+    return number
 
 
 def _study(arguments: argparse.Namespace) -> None:
@@ -137,10 +182,10 @@ def _study(arguments: argparse.Namespace) -> None:
     history = _history(arguments)
     # With --json the standard output holds nothing but JSON.
     remarks = sys.stderr if arguments.json else sys.stdout
-    print(history.note, file=remarks, flush=True)
+    print(_wrapped(history.note), file=remarks, flush=True)
 
     study = _backtest(arguments, history)
-    text = study.to_json()
+    text = study.to_json() if arguments.json or arguments.out is not None else ""
     print(text if arguments.json else _report(study))
     study.plot.save(picture)
     print(f"equity and drawdown: {picture}", file=remarks)
@@ -166,13 +211,17 @@ def _picture_path(arguments: argparse.Namespace) -> Path:
 def _history(arguments: argparse.Namespace) -> Any:
     import alvh
 
-    files = {name: getattr(arguments, name) for name in _SERIES if getattr(arguments, name) is not None}
-    if not files and arguments.chain is None:
+    settings = ("rates_unit", "bars_tz", "missing")
+    given = {name: value for name in (*_SERIES, *settings) if (value := getattr(arguments, name)) is not None}
+    if not given and arguments.chain is None:
         return alvh.History.demo()
-    missing = [f"--{name}" for name in ("spx", "vix") if name not in files]
+    missing = [f"--{name}" for name in ("spx", "vix") if name not in given]
     if missing:
         arguments.parser.error(f"{' and '.join(missing)} missing: a history needs at least --spx and --vix")
-    return alvh.History.load(**files)
+    for setting, series in (("rates_unit", "rates"), ("bars_tz", "bars")):
+        if setting in given and series not in given:
+            arguments.parser.error(f"argument --{setting.replace('_', '-')}: needs --{series}")
+    return alvh.History.load(**given)
 
 
 def _backtest(arguments: argparse.Namespace, history: Any) -> Study:
@@ -188,21 +237,34 @@ def _backtest(arguments: argparse.Namespace, history: Any) -> Study:
         marks = alvh.marks.quotes(alvh.Chain.read(arguments.chain, format=arguments.chain_format))
     books = alvh.books.named(*(name.strip() for name in arguments.books.split(",")))
     study: Study = alvh.backtest(
-        books, history, marks=marks, seed=arguments.seed, replicates=arguments.replicates
+        books,
+        history,
+        marks=marks,
+        seed=arguments.seed,
+        replicates=arguments.replicates,
+        min_sessions=arguments.min_sessions,
     )
     return study
 
 
 def _report(study: Study) -> str:
-    lines = ["", repr(study)]
+    parts = [[study.table(portfolio_margin=True)]]
     sentences = study.sentences()
     if sentences:
-        lines += ["", f"Against {study.base} (95 % intervals, same days resampled for both):", *sentences]
-        lines += _apart(study)
-    sensitivity = study.sensitivity_lines()
-    if sensitivity:
-        lines += ["", *sensitivity]
-    return "\n".join([*lines, "", *_event_lines(study), ""])
+        head = f"Against {study.base} (95 % intervals, same days resampled for both):"
+        parts.append([head, *(_wrapped(sentence) for sentence in sentences)])
+    parts.append([_wrapped(line) for line in [*_apart(study), *study.incident_lines()]])
+    parts.append(study.sensitivity_lines())
+    parts.append(_event_lines(study))
+    return "\n" + "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    """Break lines at 100 columns; what goes on is indented by two."""
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
 
 
 def _apart(study: Study) -> list[str]:
@@ -215,15 +277,16 @@ def _apart(study: Study) -> list[str]:
 
 
 def _event_lines(study: Study) -> list[str]:
-    events = study.events()
-    books = study.books
-    width = max(14, *(len(book) + 2 for book in books))
-    lines = [f"{'P&L in event windows, USD':<34}" + "".join(f"{book:>{width}}" for book in books)]
+    from alvh.study import text_table
+
+    labels: list[str] = []
+    rows: list[list[str]] = []
     skipped: dict[str, list[str]] = {}
-    for name, rows in events.groupby("event", sort=False):
-        if rows["skipped"].iloc[0]:
-            skipped.setdefault(rows["skipped"].iloc[0], []).append(str(name))
+    for name, event in study.events().groupby("event", sort=False):
+        if event["skipped"].iloc[0]:
+            skipped.setdefault(event["skipped"].iloc[0], []).append(str(name))
             continue
-        label = f"{rows['start'].iloc[0]:%Y-%m-%d} {name}"
-        lines.append(f"{label:<34}" + "".join(f"{amount:>{width},.0f}" for amount in rows["pnl"]))
-    return lines + [f"{reason}: {', '.join(names)}" for reason, names in skipped.items()]
+        labels.append(f"{event['start'].iloc[0]:%Y-%m-%d} {name}")
+        rows.append([f"{amount:,.0f}" for amount in event["pnl"]])
+    lines = text_table("P&L in event windows, USD", labels, study.books, rows) if rows else []
+    return lines + [_wrapped(f"{reason}: {', '.join(names)}") for reason, names in skipped.items()]

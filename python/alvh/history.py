@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import importlib
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -56,6 +57,9 @@ BAD_PRINT = {
     "vix9d": (0.25, 12.0),
 }
 BAD_PRINT_WINDOW = 21
+# A VIX open beyond this multiple of both the close before and its own close is bad (36.55 on 2004-01-21 between
+# closes of 15.21 and 14.34). All others of 1990-2017 stay within 1.19 of the nearer one.
+BAD_OPEN = 1.5
 # A rate is carried on over at most so many calendar days.
 RATE_CARRIED_DAYS = 14
 # Relative slack of open, high, low, close: prices of common files are rounded to six decimals.
@@ -100,14 +104,14 @@ class History:
         [continuous decimal], ``spy_open`` [USD], ``spx_settlement`` [points], ``vx_offset``, ``vx_expiry``
         and ``vx_settle`` (VIX futures: rows ``vx_offset[i]`` to ``vx_offset[i + 1]`` are session i), bars.
         NaN where missing.
-    notes : tuple of str
-        What this history cannot cover, one sentence each.
+    label : str
+        What to call these data, such as ``"Demonstration"``; opens :attr:`note`.
     quality_rows : tuple
         Rows of :attr:`quality`.
     """
 
     columns: Mapping[str, npt.NDArray[Any]]
-    notes: tuple[str, ...] = ()
+    label: str = ""
     quality_rows: tuple[_Quality, ...] = ()
 
     def __post_init__(self) -> None:
@@ -203,6 +207,7 @@ class History:
         columns: dict[str, npt.NDArray[Any]] = {"day": days.astype(np.int32)}
         columns |= _prices(index, "spx", days, log)
         columns |= _prices(fear, "vix", days, log)
+        _drop_bad_opens(columns, days, log)
         columns["dividend_yield"] = np.full(days.size, float(dividend_yield))
         for name, source in zip(OPTIONAL_INDICES, (vix9d, vix3m, vix6m, vvix, skew), strict=True):
             if source is not None:
@@ -219,7 +224,7 @@ class History:
             columns |= _futures(vx, days, today, log)
         if bars is not None:
             columns |= _bars(bars, bars_tz, days, today, log)
-        history = cls(columns, _notes(columns), tuple(log.rows))
+        history = cls(columns, quality_rows=tuple(log.rows))
         history.source()
         return history.require_sessions(min_sessions)
 
@@ -237,9 +242,8 @@ class History:
         DataError
             ``HIS004``: the package is not installed.
         """
-        try:
-            sp500, vix = (importlib.import_module(f"arch.data.{name}") for name in ("sp500", "vix"))
-        except ImportError as error:
+        found = importlib.util.find_spec("arch")
+        if found is None or found.origin is None:
             raise DataError(
                 "HIS004",
                 "History.demo",
@@ -247,20 +251,20 @@ class History:
                 "not installed",
                 "the package arch",
                 hint="pip install 'alvh[study]'",
-            ) from error
-        prices, fear = sp500.load(), vix.load()
-        prices = prices.loc[(prices.index >= fear.index[0]) & (prices.index <= fear.index[-1])]
-        history = cls.load(prices, fear.loc[fear.index <= prices.index[-1]])
-        note = (
-            "Demonstration data 2014-2018: no VIX futures and no VIX settlements (VIX options settle on the "
-            "VIX close, flagged), no VVIX, VIX9D or VIX3M, no interest rates."
-        )
-        return cls(history.columns, (note, *history.notes), history.quality_rows)
+            )
+        # Its files, not its loaders: importing the package takes several seconds.
+        folder = Path(found.origin).parent / "data"
+        history = cls.load(folder / "sp500" / "sp500.csv.gz", folder / "vix" / "vix.csv.gz")
+        return cls(history.columns, "Demonstration", history.quality_rows)
 
     @property
     def note(self) -> str:
-        """What this history cannot cover."""
-        return " ".join(self.notes)
+        """What these data cover and lack in one line, then what stands in for it, one line each."""
+        lacks = _lacks(self.columns)
+        head = f"{self.label}: " if self.label else ""
+        head += f"{_covers(self.columns)}; {len(self):,} sessions {self.first} to {self.last}; "
+        head += f"cannot cover: {', '.join(lacks)}" if lacks else "no series is missing"
+        return "\n".join([f"{head}.", *_stand_ins(self.columns, self.flag_counts())])
 
     @property
     def sessions(self) -> npt.NDArray[np.datetime64]:
@@ -318,7 +322,17 @@ class History:
         alvh._core.HistorySource
             The market of one path that the engine walks over.
         """
-        return _core.HistorySource(dict(self.columns), open_step=open_step, mid_morning=mid_morning)
+        wanted = (open_step, mid_morning)
+        if wanted not in self._sources:
+            self._sources[wanted] = _core.HistorySource(
+                dict(self.columns), open_step=open_step, mid_morning=mid_morning
+            )
+        return self._sources[wanted]
+
+    @cached_property
+    def _sources(self) -> dict[tuple[bool, bool], _core.HistorySource]:
+        """Steps laid out so far: the columns never change, so neither do they."""
+        return {}
 
     def flag_counts(self) -> dict[str, int]:
         """Count the sessions in which something stood in for data, by kind."""
@@ -453,7 +467,7 @@ class History:
                 kept[name] = column[(bar_day >= days[0]) & (bar_day <= days[-1])]
             else:
                 kept[name] = column[low:high]
-        return History(kept, self.notes, self.quality_rows)
+        return History(kept, self.label, self.quality_rows)
 
     def __len__(self) -> int:
         return int(self.columns["day"].size)
@@ -463,7 +477,7 @@ class History:
             return NotImplemented
         return (
             self.data_hash == other.data_hash
-            and self.notes == other.notes
+            and self.label == other.label
             and self.quality_rows == other.quality_rows
         )
 
@@ -471,7 +485,7 @@ class History:
         return hash(self.data_hash)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return History, (dict(self.columns), self.notes, self.quality_rows)
+        return History, (dict(self.columns), self.label, self.quality_rows)
 
     def __repr__(self) -> str:
         extras = [name.removesuffix("_close") for name in self.columns if name.endswith("_close")]
@@ -663,6 +677,21 @@ def _prices(
     columns["high"][broken] = np.nan
     columns["low"][broken] = np.nan
     return {f"{prefix}_{name}": column for name, column in columns.items()}
+
+
+def _drop_bad_opens(
+    columns: dict[str, npt.NDArray[Any]], days: npt.NDArray[np.datetime64], log: _Log
+) -> None:
+    """Set VIX opens missing that neither the close before nor the close of the session bears out."""
+    if "vix_open" not in columns:
+        return
+    opened, close = columns["vix_open"], columns["vix_close"]
+    before = np.concatenate([close[:1], close[:-1]])
+    low, high = np.fmin(before, close), np.fmax(before, close)
+    bad = (opened > BAD_OPEN * high) | (opened * BAD_OPEN < low)
+    log.add("vix", "bad print at the open", days[bad], "open, high and low set missing")
+    for name in ("open", "high", "low"):
+        columns[f"vix_{name}"][bad] = np.nan
 
 
 def _optional_index(
@@ -918,15 +947,97 @@ def _bars(
     return columns
 
 
-def _notes(columns: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
-    notes = []
-    if "spx_open" not in columns or np.isnan(columns["spx_open"]).all():
-        notes.append(
-            "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published "
-            "condor index is then followed with a monthly correlation of about .88 instead of .92."
-        )
-    if "vx_settle" not in columns:
-        notes.append("No VIX futures: their curve comes from the VIX term structure, flagged.")
-    if "rate" not in columns:
-        notes.append("No interest rates: zero is used, flagged.")
-    return tuple(notes)
+# Series in the order of the note: column and name.
+_NAMED = (
+    ("vx_settle", "VIX futures"),
+    ("vix9d_close", "VIX9D"),
+    ("vix3m_close", "VIX3M"),
+    ("vix6m_close", "VIX6M"),
+    ("vvix_close", "VVIX"),
+    ("skew_close", "SKEW"),
+    ("spy_open", "SPY"),
+    ("rate", "interest rates"),
+    ("spx_settlement", "SPX settlements"),
+    ("vix_settlement", "VIX settlements"),
+    ("bar_spot", "intraday bars"),
+)
+# Nobody misses these: VIX6M adds little to the rest, SPY and bars are extras, the open stands in for SET.
+_EXTRAS = frozenset(("vix6m_close", "spy_open", "spx_settlement", "bar_spot"))
+
+
+def _any(columns: Mapping[str, npt.NDArray[Any]], name: str) -> bool:
+    return name in columns and bool(np.isfinite(columns[name]).any())
+
+
+def _covers(columns: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Name the series, with their first session where that is not the first of the history."""
+    days = columns["day"].astype("datetime64[D]")
+    named = [
+        f"{name} {'OHLC' if _any(columns, f'{key}_open') else 'closes'}"
+        for key, name in (("spx", "S&P 500"), ("vix", "VIX"))
+    ]
+    for column, name in _NAMED:
+        if not _any(columns, column):
+            continue
+        first = days[0]
+        if column == "vx_settle":
+            first = days[np.flatnonzero(np.diff(columns["vx_offset"]))[0]]
+        elif not column.startswith("bar_"):
+            first = days[np.flatnonzero(np.isfinite(columns[column]))[0]]
+        # A few days late is a hole, not a start.
+        late = first - days[0] > np.timedelta64(31, "D")
+        named.append(f"{name} from {first}" if late else name)
+    return ", ".join(named)
+
+
+def _lacks(columns: Mapping[str, npt.NDArray[Any]]) -> list[str]:
+    lacks = ["S&P 500 opens"] * (not _any(columns, "spx_open")) + ["VIX opens"] * (
+        not _any(columns, "vix_open")
+    )
+    return lacks + [name for column, name in _NAMED if column not in _EXTRAS and not _any(columns, column)]
+
+
+def _stand_ins(columns: Mapping[str, npt.NDArray[Any]], counts: Mapping[str, int]) -> list[str]:
+    """Say what stands in for what is missing, with counts."""
+    n = columns["day"].size
+    lines = []
+
+    def say(condition: bool, text: str) -> None:
+        if condition:
+            lines.append(f"- {text}")
+
+    stale, bridged = counts["spx_open_stale"], counts["spx_open_from_spy"]
+    by = "AM settlements on them are estimated from the day's bar"
+    if bridged:
+        by = "SPY bridges all of them" if bridged == stale else f"SPY bridges {bridged:,}; else {by}"
+    say(
+        not _any(columns, "spx_open"),
+        "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published "
+        "condor index is then followed with a monthly correlation of about .88 instead of .92.",
+    )
+    say(stale > 0, f"{stale:,} of {n:,} S&P 500 opens are stale or lag the market; {by}.")
+    say(not _any(columns, "vx_settle"), "VIX futures come from the term structure of the VIX indices.")
+    carried = counts["vx_carried"]
+    say(carried > 0, f"VIX futures of {carried:,} sessions without a settlement are moved with VIX.")
+    if not _any(columns, "vix_settlement"):
+        if _any(columns, "vix_open"):
+            bad = counts["vix_open_stale"] + counts["vix_open_missing"]
+            rest = f", on the close where that is stale or missing ({bad:,} of {n:,} sessions)" if bad else ""
+            future = "the expiring future, else on " if _any(columns, "vx_settle") else ""
+            lines.append(f"- VIX options settle on {future}the VIX open{rest}.")
+        else:
+            future = "the expiring future, else on " if _any(columns, "vx_settle") else ""
+            lines.append(f"- VIX options settle on {future}the VIX close.")
+    say(
+        not _any(columns, "vvix_close"),
+        "Volatilities of VIX options come from the level of VIX and the tenor.",
+    )
+    say(not _any(columns, "rate"), "Interest rates are zero.")
+    none = counts["no_rate"]
+    say(_any(columns, "rate") and none > 0, f"{none:,} sessions have no interest rate: zero is used.")
+    early = counts["hypothetical_hedge"]
+    say(
+        early > 0,
+        f"{early:,} sessions are before 2006-02-24, the first of VIX options: hedges are hypothetical.",
+    )
+    return lines

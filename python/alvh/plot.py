@@ -22,6 +22,8 @@ __all__ = ["StudyPlot"]
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", "-.", ":")
 _GREY = "#5A5A5A"
+# Capitals that differ by more than this factor cannot share an axis in USD.
+_ALIKE = 3.0
 
 
 class StudyPlot:
@@ -37,7 +39,7 @@ class StudyPlot:
         self._study = study
 
     def equity(self, ax: Axes | None = None) -> Axes:
-        """Equity of each book, thousands of USD.
+        """Equity of each book, thousands of USD; percent of the capital where capitals differ widely.
 
         Parameters
         ----------
@@ -50,8 +52,13 @@ class StudyPlot:
             The axes drawn on.
         """
         ax = _axes() if ax is None else ax
-        self._lines(ax, self._study.equity() / 1e3)
-        ax.set_ylabel("equity, thousand USD")
+        capital = self._study.raw["capital"]
+        if capital.max() > _ALIKE * capital.min():
+            self._lines(ax, 100.0 * self._study.equity() / capital)
+            ax.set_ylabel("equity, % of capital")
+        else:
+            self._lines(ax, self._study.equity() / 1e3)
+            ax.set_ylabel("equity, thousand USD")
         ax.yaxis.set_major_formatter("{x:,.0f}")
         return ax
 

@@ -67,9 +67,10 @@ EVENTS: tuple[Event, ...] = (
     _event("strike on Iran", "2025-06-13"),
 )
 
-# Statistic, label, unit factor, decimals: the rows of the printed table.
-_ROWS = (
-    ("pnl", "P&L, kUSD", 1e-3, 1),
+# Statistic, label, unit factor (None: USD in thousands or millions), decimals: the rows of the printed table.
+_Row = tuple[str, str, float | None, int]
+_ROWS: tuple[_Row, ...] = (
+    ("pnl", "P&L, USD", None, 1),
     ("cagr", "CAGR, %", 100.0, 1),
     ("volatility", "volatility, %", 100.0, 1),
     ("sharpe", "Sharpe", 1.0, 2),
@@ -77,13 +78,13 @@ _ROWS = (
     ("expected_shortfall_95", "ES 95 daily, %", 100.0, 2),
     ("expected_shortfall_99", "ES 99 daily, %", 100.0, 2),
     ("max_drawdown", "max drawdown, %", 100.0, 1),
-    ("max_drawdown_usd", "  in kUSD", 1e-3, 1),
+    ("max_drawdown_usd", "  in USD", None, 1),
     ("drawdown_sessions", "  sessions", 1.0, 0),
-    ("credit", "credit, kUSD", 1e-3, 1),
+    ("credit", "credit, USD", None, 1),
     ("hedge_cost", "hedge cost, %/year", 100.0, 2),
     ("credit_kept", "credit kept, %", 100.0, 1),
 )
-_COUNTS = (
+_COUNTS: tuple[_Row, ...] = (
     ("condors", "condors closed", 1.0, 0),
     ("win_rate", "condors won, %", 100.0, 1),
     ("double_breaches", "double breaches", 1.0, 0),
@@ -91,12 +92,39 @@ _COUNTS = (
     ("entries_skipped", "entries skipped, %", 100.0, 1),
     ("entries_capped", "risk-capped, %", 100.0, 1),
     ("turnover", "turnover, x/year", 1.0, 1),
+    ("margin_max", "most margin, USD", None, 1),
 )
+_SCAN: _Row = ("scan_max", "  portfolio scan", None, 1)
+# What stands in the table of a notebook; the rest is in the printed one.
+_BRIEF = ("pnl", "cagr", "sharpe", "expected_shortfall_95", "max_drawdown", "hedge_cost", "credit_kept")
+# Kinds of incidents in words: one, several.
+_INCIDENTS = {
+    "margin_call": ("margin call", "margin calls"),
+    "forced_close": ("position closed by force", "positions closed by force"),
+    "entry_skipped_credit": ("entry skipped (credit)", "entries skipped (credit)"),
+    "entry_skipped_vix": ("entry skipped (VIX)", "entries skipped (VIX)"),
+    "entry_skipped_no_strikes": ("entry skipped (no strikes)", "entries skipped (no strikes)"),
+    "entry_skipped_no_expiry": ("entry skipped (no expiry)", "entries skipped (no expiry)"),
+    "risk_cap": ("entry cut by its risk cap", "entries cut by their risk cap"),
+    "buying_power": ("entry cut by buying power", "entries cut by buying power"),
+    "substitute_expiry": ("substitute expiry", "substitute expiries"),
+    "roll_held": ("roll held", "rolls held"),
+    "no_sale_at_zero_bid": ("leg without a bid kept", "legs without a bid kept"),
+    "settlement_proxy": ("settlement on a stand-in", "settlements on a stand-in"),
+    "settlement_late": ("late settlement", "late settlements"),
+    "unmarked_leg": ("leg without a mark", "legs without a mark"),
+    "hypothetical_hedge": ("hypothetical hedge trade", "hypothetical hedge trades"),
+}
 _ENDS = ("", "_low", "_high")
 # What makes two studies the same; everything else follows from it.
 _IDENTITY = ("raw", "note", "base", "seed", "replicates")
 _COLUMN = 26
 _WHOLE = 10_000.0
+_WIDTH = 100
+# Amounts from here on are printed in millions: more digits than seven do not fit with their interval.
+_MILLION = 1e6
+# Day of what does not expire.
+_NEVER = np.iinfo(np.int32).max
 _LABEL = 20
 _BOOKS_PER_PANEL = 3
 
@@ -244,6 +272,7 @@ class Study:
             units as in :func:`alvh.statistics.metrics`, ``credit`` in USD, ``hedge_cost`` as a fraction of
             the capital per year (net loss of the layers after their fees and slippage), ``credit_kept`` as
             (credit - hedge cost on non-event days) / credit. Counts and shares follow without intervals;
+            ``margin_max`` is the largest Reg-T requirement at a close in USD;
             ``hypothetical_hedge_pnl`` is the part of ``hedge_pnl`` earned before VIX options were listed.
         """
         import pandas as pd
@@ -386,12 +415,64 @@ class Study:
         Returns
         -------
         pandas.DataFrame
-            Book, day, seconds, kind (margin call, forced close, skipped entry, ...) and value.
+            Book, day, seconds, kind (margin call, forced close, skipped entry, ...), value, and the hedge
+            layer of a substitute expiry or a held roll (empty for other kinds).
         """
         frame = self._records("events")
         kinds = np.asarray(self.raw["event_kinds"], dtype=object)
         frame["kind"] = kinds[self.raw["events"]["kind"]] if len(frame) else frame["kind"].astype(object)
+        frame["layer"] = self._incident_layers()
         return frame
+
+    def incident_lines(self) -> list[str]:
+        """Count the incidents of each book in words.
+
+        Returns
+        -------
+        list of str
+            One line per book that had any: counts by kind, those of layers by layer.
+        """
+        counts: dict[str, dict[str, dict[str, int]]] = {}
+        frame = self.incidents()
+        for book, kind, layer in zip(frame["book"], frame["kind"], frame["layer"], strict=True):
+            layers = counts.setdefault(book, {}).setdefault(kind, {})
+            layers[layer] = layers.get(layer, 0) + 1
+        lines = []
+        for book in (name for name in self.books if name in counts):
+            parts = []
+            for kind, layers in counts[book].items():
+                total = sum(layers.values())
+                one, several = _INCIDENTS.get(kind, (kind.replace("_", " "),) * 2)
+                which = ", ".join(f"{name} {n:,}" for name, n in layers.items() if name)
+                parts.append(f"{total:,} {one if total == 1 else several}" + (f" ({which})" if which else ""))
+            lines.append(f"incidents of {book}: {'; '.join(parts)}.")
+        return lines
+
+    def _incident_layers(self) -> list[str]:
+        """Name the layers of incidents: a held roll carries its index, a substitute the days of what it bought."""
+        events, trades, kinds = self.raw["events"], self.raw["trades"], list(self.raw["event_kinds"])
+        buckets = self.raw["buckets"]
+        bought = np.flatnonzero(self._layers()[trades["bucket"]] & (trades["contracts"] > 0))
+        names: dict[tuple[int, int, int, int], list[str]] = {}
+        for row in bought.tolist():
+            book, day, seconds = (int(trades[key][row]) for key in ("book", "day", "seconds"))
+            days_out = int(trades["expiry"][row]) - day
+            names.setdefault((book, day, seconds, days_out), []).append(buckets[trades["bucket"][row]])
+        layers = []
+        for book, day, seconds, kind, value in zip(
+            *(np.asarray(events[key]).tolist() for key in ("book", "day", "seconds", "kind", "value")),
+            strict=True,
+        ):
+            found = ""
+            if kinds[kind] == "roll_held":
+                hedge = self.raw["provenance"]["books"][book].get("hedge")
+                found = hedge["layers"][int(value)]["name"] if hedge else ""
+            elif kinds[kind] == "substitute_expiry":
+                same = names.get((book, day, seconds, int(value)), [])
+                # Two layers may buy the same expiry on one day: the last one is the longer of them.
+                found = same.pop() if same else ""
+            layers.append(found)
+        return layers
 
     def events(self) -> pd.DataFrame:
         """Named market events, one row per event and book, or one row with the reason why it is skipped.
@@ -435,14 +516,26 @@ class Study:
         Returns
         -------
         str
-            Strict JSON with ``books``, ``paired``, ``base``, ``claims``, ``events``, ``attribution``,
-            ``slippage``, ``sensitivity``, ``quality`` and ``provenance``; undefined numbers are null.
+            Strict JSON with ``books``, ``paired``, ``base``, ``claims``, ``margin``, ``incidents``,
+            ``events``, ``attribution``, ``slippage``, ``sensitivity``, ``quality`` and ``provenance``;
+            undefined numbers are null. docs/reading-a-study.md describes them.
         """
+        incidents = self.incidents().groupby(["book", "kind", "layer"], sort=False).size()
         result = {
             "books": _rows(self.summary()),
             "base": self.base,
             "paired": _rows(self.paired()),
             "claims": [],
+            "margin": {
+                book: {"reg_t_max": reg_t, "portfolio_scan_max": scan}
+                for book, reg_t, scan in zip(
+                    self.books, self.summary()["margin_max"], self._scan_max(), strict=True
+                )
+            },
+            "incidents": [
+                {**dict(zip(incidents.index.names, key, strict=True)), "count": count}
+                for key, count in zip(incidents.index.tolist(), incidents.tolist(), strict=True)
+            ],
             "attribution": _rows(self.attribution()),
             "events": self.events().to_dict("records"),
             "slippage": _rows(self.slippage),
@@ -451,6 +544,10 @@ class Study:
             "provenance": self.provenance,
         }
         return json.dumps(_plain(result), allow_nan=False, indent=2)
+
+    def _scan_max(self) -> list[float]:
+        frame = self.portfolio_margin
+        return [math.nan] * len(self.books) if frame is None else [float(x) for x in frame.max()]
 
     def sentences(self) -> list[str]:
         """Say what each hedge did to the base, one plain sentence each.
@@ -479,24 +576,39 @@ class Study:
             Tables of kUSD as text; empty when the study carries none.
         """
         lines: list[str] = []
-        fills = self.slippage
+        fills, variants = self.slippage, self.sensitivity
         if fills is not None:
             labels = [f"{share:.0%} of half-spread" for share in fills.index]
-            lines += _kusd_table("P&L by fill, kUSD", labels, fills)
-        if self.sensitivity is not None:
-            lines += _kusd_table(
-                "P&L by variant, kUSD", [str(x) for x in self.sensitivity.index], self.sensitivity
-            )
+            lines += text_table("P&L by fill, kUSD", labels, self.books, _kusd(fills))
+        if variants is not None:
+            lines += [""] * bool(lines)
+            labels = [str(label) for label in variants.index]
+            lines += text_table("P&L by variant, kUSD", labels, self.books, _kusd(variants))
         return lines
 
-    def __repr__(self) -> str:
+    def table(self, *, portfolio_margin: bool = False) -> str:
+        """Tabulate every book's statistics with their intervals as text, at most 100 columns wide.
+
+        Parameters
+        ----------
+        portfolio_margin : bool, optional
+            Whether to add the largest requirement of the portfolio scan, which takes another run.
+
+        Returns
+        -------
+        str
+            Up to three books beside each other.
+        """
         days = self._dates()
         block = self._statistics["block"]
+        count = f"{len(self.books)} book{'s' * (len(self.books) != 1)}"
         lines = [
-            f"Study of {len(self.books)} books over {len(days)} sessions, {days[0]} to {days[-1]}",
-            f"95 % intervals: {self.replicates} paired resamples of daily P&L, mean block {block:.1f} days",
+            f"Study of {count} over {len(days):,} sessions, {days[0]} to {days[-1]}",
+            f"95 % intervals: {self.replicates:,} paired resamples of daily P&L, mean block {block:.1f} days",
         ]
         columns = {name: column.tolist() for name, column in self.summary().items()}
+        columns["scan_max"] = self._scan_max() if portfolio_margin else []
+        counts = (*_COUNTS, _SCAN) if portfolio_margin else _COUNTS
         for start in range(0, len(self.books), _BOOKS_PER_PANEL):
             panel = range(len(self.books))[start : start + _BOOKS_PER_PANEL]
             lines += ["", _line("", [_shorten(self.books[book], _COLUMN - 2) for book in panel])]
@@ -505,14 +617,31 @@ class Study:
                     _cell([columns[f"{name}{end}"][book] for end in _ENDS], factor, digits) for book in panel
                 ]
                 lines.append(_line(label, cells))
-            for name, label, factor, digits in _COUNTS:
-                cells = [_number(columns[name][book], factor, digits) for book in panel]
+            for name, label, factor, digits in counts:
+                cells = [_cell([columns[name][book]] * 3, factor, digits) for book in panel]
                 lines.append(_line(label, cells))
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return self.table()
+
     def _repr_html_(self) -> str:
-        text = "\n".join([repr(self), "", *self.sentences()])
-        return f"<pre>{escape(text)}</pre>"
+        columns = {name: column.tolist() for name, column in self.summary().items()}
+        head = "".join(f"<th>{escape(book)}</th>" for book in self.books)
+        rows = [f"<tr><th></th>{head}</tr>"]
+        for name, label, factor, digits in _ROWS:
+            if name not in _BRIEF:
+                continue
+            cells = [
+                _cell([columns[f"{name}{end}"][book] for end in _ENDS], factor, digits)
+                for book in range(len(self.books))
+            ]
+            row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            rows.append(f"<tr><th>{escape(label)}</th>{row}</tr>")
+        days = self._dates()
+        caption = f"{days[0]} to {days[-1]}, {len(days):,} sessions; 95 % intervals in brackets"
+        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
+        return f"<table><caption>{escape(caption)}</caption>{''.join(rows)}</table>{sentences}"
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -651,6 +780,7 @@ class Study:
             "entries_skipped": _share(skipped, skipped + opened),
             "entries_capped": _share(incidents("risk_cap"), opened),
             "turnover": count(trades["book"], notional) / self.raw["capital"] / years,
+            "margin_max": np.asarray(self.raw["margin"]).max(axis=1, initial=0.0),
             "hedge_pnl": hedge.sum(axis=1),
             "hypothetical_hedge_pnl": hedge[:, hypothetical].sum(axis=1),
         }
@@ -668,7 +798,9 @@ class Study:
             elif key in ("rule", "exit_rule"):
                 columns[key] = rules[array]
             elif key in ("day", "opened", "closed", "expiry"):
-                columns[key] = array.astype("datetime64[D]").astype("datetime64[ns]")
+                days = array.astype("datetime64[D]")
+                days[array == _NEVER] = np.datetime64("NaT")
+                columns[key] = days.astype("datetime64[ns]")
             elif key.endswith("_cents"):
                 columns[key.removesuffix("_cents")] = array / 100.0
             else:
@@ -678,17 +810,24 @@ class Study:
     def _reading(self, name: object, row: pd.Series[Any]) -> str:
         own, other = (self._value(book, "max_drawdown") for book in (str(name), self.base))
 
-        def cell(quantity: str, factor: float, digits: int, unit: str) -> str:
-            return _cell([row[f"{quantity}{end}"] for end in _ENDS], factor, digits, unit)
+        def triple(quantity: str) -> list[float]:
+            return [float(row[f"{quantity}{end}"]) for end in _ENDS]
 
-        reduction = cell("drawdown_reduction", 100.0, 0, " %")
-        difference = cell("pnl_difference", 1e-3, 1, " kUSD")
-        cost = cell("hedge_cost", 100.0, 2, " %")
-        kept = cell("credit_kept", 100.0, 0, " %")
+        value, low, high = triple("drawdown_reduction")
         change = "lowered" if own < other else "raised" if own > other else "left"
+        if change == "raised":
+            amount = _cell([-value, -high, -low], 100.0, 0, " %")
+            what = f"an increase of {amount}"
+        else:
+            what = f"a reduction of {_cell([value, low, high], 100.0, 0, ' %')}"
+        if value < low or value > high:
+            what += " (outside its interval: intervals of drawdowns are indicative)"
+        difference = _cell(triple("pnl_difference"), None, 1, "USD")
+        cost = _cell(triple("hedge_cost"), 100.0, 2, " %")
+        kept = _cell(triple("credit_kept"), 100.0, 0, " %")
         return (
             f"{name} {change} the maximum drawdown of {self.base} from {_number(other, 100.0, 1)} % to "
-            f"{_number(own, 100.0, 1)} %: a reduction of {reduction}; P&L difference {difference}; "
+            f"{_number(own, 100.0, 1)} %: {what}; P&L difference {difference}; "
             f"hedge cost {cost} of capital a year; credit kept {kept}."
         )
 
@@ -771,7 +910,14 @@ def _number(value: float, factor: float, digits: int) -> str:
     return f"{value * factor:,.{digits if abs(value * factor) < _WHOLE else 0}f}"
 
 
-def _cell(triple: list[float], factor: float, digits: int, unit: str = "") -> str:
+def _cell(triple: list[float], factor: float | None, digits: int, unit: str = "") -> str:
+    if factor is None:
+        # Amounts of very different accounts stand beside each other: each cell has its unit.
+        largest = max((abs(x) for x in triple if not math.isnan(x)), default=0.0)
+        factor, prefix = (1e-6, "M") if largest >= _MILLION else (1e-3, "k")
+        if prefix == "M":
+            digits = 2 if largest < 100 * _MILLION else 1 if largest < 1_000 * _MILLION else 0
+        unit = f" {prefix}{unit}"
     value, low, high = (_number(float(x), factor, digits) for x in triple)
     if value == "n/a":
         return value
@@ -785,13 +931,40 @@ def _shorten(text: str, width: int) -> str:
 
 
 def _line(label: str, cells: list[str]) -> str:
-    return (f"{label:<{_LABEL}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+    return (f"{label:<{_LABEL}}" + "".join(f" {cell:>{_COLUMN - 1}}" for cell in cells)).rstrip()
 
 
-def _kusd_table(title: str, labels: list[str], frame: pd.DataFrame) -> list[str]:
-    width = max(len(text) for text in (title, *labels)) + 2
-    column = max(12, *(len(str(name)) + 2 for name in frame.columns))
-    lines = [f"{title:<{width}}" + "".join(f"{name!s:>{column}}" for name in frame.columns)]
-    for label, values in zip(labels, frame.to_numpy(), strict=True):
-        lines.append(f"{label:<{width}}" + "".join(f"{_number(float(x), 1e-3, 1):>{column}}" for x in values))
+def _kusd(frame: pd.DataFrame) -> list[list[str]]:
+    return [[_number(float(x), 1e-3, 1) for x in row] for row in frame.to_numpy()]
+
+
+def text_table(title: str, labels: list[str], books: list[str], rows: list[list[str]]) -> list[str]:
+    """Lay out one cell per label and book as lines of at most 100 columns, with more books further down.
+
+    Parameters
+    ----------
+    title : str
+        Heads the labels.
+    labels : list of str
+        One per row.
+    books : list of str
+        One per column.
+    rows : list of list of str
+        Cells.
+
+    Returns
+    -------
+    list of str
+        Lines, with a blank one between two sets of books.
+    """
+    width = max(len(text) for text in (title, *labels)) + 1
+    names = [_shorten(book, _COLUMN - 2) for book in books]
+    column = max(12, 2 + max(len(text) for text in (*names, *(cell for row in rows for cell in row))))
+    beside = max(1, (_WIDTH - width) // column)
+    lines: list[str] = []
+    for start in range(0, len(books), beside):
+        lines += [""] * bool(lines)
+        for label, cells in zip((title, *labels), (names, *rows), strict=True):
+            panel = "".join(f"{cell:>{column}}" for cell in cells[start : start + beside])
+            lines.append(f"{label:<{width}}{panel}".rstrip())
     return lines
