@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from types import SimpleNamespace
 
 import alvh
 import pytest
-from alvh.cli import main
+from alvh._files import write_whole
+from alvh.chain import FORMATS
+from alvh.cli import _CHAIN_FORMATS, _SERIES, _marks_lines, main
 from alvh.errors import DataError, InternalError
+from alvh.history import History
 from alvh.study import Study
 from raw_result import raw_result
 
-NOTE = "S&P 500 and VIX 2014-2018; no VIX futures"
+NOTE = "S&P 500 and VIX 2014-2018; cannot cover: VIX futures" + ", and much else" * 8
+STAND_IN = "- VIX futures come from the term structure."
 
 
 @pytest.fixture
 def calls(monkeypatch, tmp_path):
     """Stands in for history, marks, books and backtest; keeps what they were called with."""
     seen = {}
-    history = SimpleNamespace(note=NOTE)
+    history = SimpleNamespace(note=f"{NOTE}\n{STAND_IN}")
 
     def load(**files):
         seen["files"] = files
         return history
 
-    def backtest(books, history, marks=None, *, seed, replicates):
-        seen.update(books=books, marks=marks, seed=seed)
+    def backtest(books, history, marks=None, *, seed, replicates, min_sessions):
+        seen.update(books=books, marks=marks, seed=seed, min_sessions=min_sessions)
         return Study(raw_result(400), note=history.note, seed=seed, replicates=replicates)
 
     fakes = {
@@ -46,9 +51,13 @@ def calls(monkeypatch, tmp_path):
 def test_default_study_prints_tables_and_saves_a_picture(calls, capsys, tmp_path):
     assert main(["study", "--replicates", "50"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0] == NOTE
+    assert out.splitlines()[:2] == [NOTE, STAND_IN]
     assert "max drawdown, %" in out
-    assert "the maximum drawdown of unhedged from" in out
+    assert "the maximum drawdown of unhedged from" in " ".join(out.split())
+    assert "most margin, USD                        40.0 k                    40.0 k" in out
+    assert "  portfolio scan                           n/a                       n/a" in out
+    assert "incidents of unhedged: 1 margin call; 2 entries skipped (VIX)." in out
+    assert max(len(line) for line in out.splitlines()[1:]) <= 100
     assert out.rstrip().endswith("equity and drawdown: alvh-study.png")
     assert [file.name for file in tmp_path.iterdir()] == ["alvh-study.png"]
     assert calls["books"] == ("unhedged", "static")
@@ -68,6 +77,7 @@ def test_files_and_chain_reach_the_library(calls, tmp_path):
     assert main(["study", *files, *chain, "--out", "results", "--replicates", "20"]) == 0
     assert calls["files"] == {"spx": "s.csv", "vix": "v.csv", "vix9d": "n.csv"}
     assert calls["marks"] == ("chain", "c.csv", "cboe")
+    assert calls["min_sessions"] == 252
     assert sorted(file.name for file in (tmp_path / "results").iterdir()) == [
         "alvh-study.json",
         "alvh-study.png",
@@ -81,7 +91,12 @@ def test_files_and_chain_reach_the_library(calls, tmp_path):
         (["--chain", "c.csv"], "--spx and --vix missing"),
         (["--chain-format", "cboe"], "needs --chain"),
         (["--png", "nowhere/x.png"], "no folder nowhere"),
-        (["--seed", "-1"], "argument --seed"),
+        (["--seed", "-1"], "argument --seed: got '-1', expected a whole number from 0 on"),
+        (["--seed", "x"], "argument --seed: got 'x', expected a whole number from 0 on"),
+        (["--min-sessions", "0"], "argument --min-sessions: got '0', expected a whole number from 1 on"),
+        (["--chain", "c.csv", "--chain-format", "x"], "'cboe', 'optionsdx'"),
+        (["--spx", "s", "--vix", "v", "--rates-unit", "percent"], "--rates-unit: needs --rates"),
+        (["--spx", "s", "--vix", "v", "--bars-tz", "UTC"], "--bars-tz: needs --bars"),
         (["--frobnicate"], "unrecognized arguments"),
     ],
 )
@@ -123,3 +138,73 @@ def test_an_interrupted_picture_leaves_no_half_file(calls, tmp_path):
     calls["monkeypatch"].setattr("matplotlib.figure.Figure.savefig", interrupt)
     assert main(["study", "--replicates", "20"]) == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_marks_from_a_chain_are_counted():
+    raw = raw_result(30)
+    assert _marks_lines(Study(raw, replicates=0)) == []
+    raw["marks"] = {"answered": 5, "uncovered": 2_849, "no_quote": 0, "zero_bid": 0}
+    assert _marks_lines(Study(raw, replicates=0)) == [
+        "option marks: 5 from the chain; the surface stands in for the rest (no quotes that day 2,849)."
+    ]
+
+
+def test_a_folder_that_cannot_be_written_names_the_picture(tmp_path):
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_whole(tmp_path / "nowhere" / "x.png", lambda stream: None)
+    assert caught.value.filename == str(tmp_path / "nowhere" / "x.png")
+
+
+def test_every_source_and_setting_reaches_the_library(calls):
+    flags = {name: f"{name}.csv" for name in _SERIES}
+    arguments = [part for name, path in flags.items() for part in (f"--{name.replace('_', '-')}", path)]
+    settings = ["--rates-unit", "percent", "--missing", "drop", "--bars-tz", "UTC", "--min-sessions", "10"]
+    assert main(["study", *arguments, *settings, "--replicates", "20"]) == 0
+    assert calls["files"] == {**flags, "rates_unit": "percent", "missing": "drop", "bars_tz": "UTC"}
+    assert calls["min_sessions"] == 10
+    assert set(calls["files"]) <= set(inspect.signature(History.load).parameters)
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert main([]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("usage: alvh")
+    assert "replay books over recorded history" in err
+    with pytest.raises(SystemExit) as status:
+        main(["--version"])
+    assert status.value.code == 0
+    assert capsys.readouterr().out == f"alvh {alvh.__version__}\n"
+
+
+def test_help_fits_80_columns_and_names_formats_and_books(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    out = capsys.readouterr().out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    words = out.replace(",", " ").split()
+    assert set(alvh.books.named.__globals__["_NAMED"]) <= set(words)
+    assert tuple(FORMATS) == _CHAIN_FORMATS
+    assert "{canonical,cboe,optionsdx,eod,wide}" in out
+
+
+def test_missing_files_and_folders_are_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", "--spx", "nowhere.csv", "--vix", "v.csv"]) == 2
+    err = capsys.readouterr().err
+    assert "HIS001 nowhere.csv path: got no such file" in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_the_demonstration_says_on_its_first_line_what_it_cannot_cover(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", "--replicates", "20"]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == (
+        "Demonstration: S&P 500 OHLC, VIX closes; 1,257 sessions 2014-01-03 to 2018-12-31; cannot cover: VIX "
+        "opens, VIX futures, VIX9D, VIX3M, VVIX, SKEW, interest rates, VIX settlements."
+    )
+    assert "- VIX options settle on the VIX close." in rest
+    assert max(len(line) for line in rest) <= 100
+    assert "\n".join(rest).count("2014-01-03 to 2018-12-31") == 1

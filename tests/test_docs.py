@@ -220,12 +220,14 @@ def test_public_names_are_listed() -> None:
     assert set(missing) <= {
         "source",
         "columns",
-        "notes",
+        "label",
         "quality_rows",
         "raw",
         "seed",
         "replicates",
         "sensitivity_lines",
+        "incident_lines",
+        "table",
     }
     missing = [name for name in alvh.calendar.__all__ if f"`{name}`" not in text]
     assert not missing

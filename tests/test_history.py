@@ -182,8 +182,16 @@ def test_demo_says_what_it_cannot_cover():
         np.datetime64("2018-12-31"),
         1257,
     )
-    assert "no VIX settlements" in demo.note
-    assert "no interest rates" in demo.note
+    first = demo.note.splitlines()[0]
+    assert first.startswith(
+        "Demonstration: S&P 500 OHLC, VIX closes; 1,257 sessions 2014-01-03 to 2018-12-31; "
+    )
+    assert first.endswith(
+        "cannot cover: VIX opens, VIX futures, VIX9D, VIX3M, VVIX, SKEW, interest rates, VIX settlements."
+    )
+    assert "- VIX options settle on the VIX close." in demo.note
+    assert len(set(demo.note.splitlines())) == len(demo.note.splitlines())
+    assert "300 sessions 2014-01-03" in demo.cut(300).note
     assert set(demo.settlements()["vix_source"]) == {"close_fallback"}
 
 
@@ -442,3 +450,45 @@ def test_real_continuous_futures_meet_the_contract_files(shared_data):
     bill = shared_data / "vx_contracts" / "tbill13week.csv"
     rates = History.load(daily / "spx_close_1990.csv", daily / "vix.csv", rates=bill).columns["rate"]
     assert 0.0 <= np.nanmin(rates) < np.nanmax(rates) < 0.06
+
+
+def test_note_says_what_covers_a_part_and_what_bridges_opens(spx, vix):
+    stale = spx.copy()
+    stale.loc[stale.index[1:101], "Open"] = stale["Close"].to_numpy()[:100]
+    stale["High"] = np.maximum(stale["High"], stale["Open"])
+    stale["Low"] = np.minimum(stale["Low"], stale["Open"])
+    late = pd.Series(20.0, index=spx.index[80:], name="VVIX")
+    history = History.load(stale, vix, vvix=late)
+    first, *rest = history.note.splitlines()
+    assert f"VVIX from {spx.index[80]:%Y-%m-%d}" in first
+    count = history.flag_counts()["spx_open_stale"]
+    assert count >= 100
+    opens = f"- {count:,} of {len(spx):,} S&P 500 opens are stale or lag the market; "
+    assert f"{opens}AM settlements on them are estimated from the day's bar." in rest
+    spy = pd.DataFrame({"open": stale["High"] / 10, "close": stale["Close"] / 10}, index=spx.index)
+    assert f"{opens}SPY bridges all of them." in History.load(stale, vix, spy=spy).note
+    assert History.load(stale, vix).source() is not history.source()
+    assert history.source() is history.source()
+    assert history.source(open_step=False) is not history.source()
+
+
+def test_note_counts_hedges_before_vix_options():
+    days = alvh.calendar.sessions("2006-02-01", "2006-04-28")
+    closes = pd.Series(1_300.0 + np.arange(days.size), index=pd.DatetimeIndex(days), name="close")
+    note = History.load(closes, closes / 100).note
+    early = int((days < np.datetime64("2006-02-24")).sum())
+    assert f"- {early} sessions are before 2006-02-24, the first of VIX options: hedges are" in note
+
+
+def test_a_vix_open_that_no_close_bears_out_is_dropped(spx, vix):
+    wrong = vix.copy()
+    wrong.loc[wrong.index[40], ["OPEN", "HIGH"]] = 2.5 * wrong["CLOSE"].iloc[39:41].max()
+    # Half as high again as the close before, and the close goes along: a day of panic.
+    right = vix.copy()
+    right.iloc[60:, :] *= 1.6
+    history = History.load(spx, wrong)
+    assert np.isnan(history.columns["vix_open"][40])
+    assert np.isnan(history.columns["vix_high"][40])
+    row = history.quality.query("check == 'bad print at the open'").iloc[0]
+    assert (row["count"], row["first"]) == (1, f"{vix.index[40]:%Y-%m-%d}")
+    assert "bad print at the open" not in set(History.load(spx, right).quality["check"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 
 import alvh
 import numpy as np
 import pandas as pd
 import pytest
 from alvh.errors import ConfigError, InternalError
-from alvh.study import Study
+from alvh.study import _INCIDENTS, Study, text_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_result import raw_result
@@ -151,7 +152,119 @@ def test_text_fits_100_columns(study):
     assert max(len(line) for line in text.splitlines()) <= 100
     assert all(name in text for name in BOOKS)
     assert "50% of half-spread" in "\n".join(study.sensitivity_lines())
-    assert study._repr_html_().startswith("<pre>Study of 4 books")
+    assert "most margin, USD" in text
+    assert "portfolio scan" not in text
+    assert "portfolio scan" in study.table(portfolio_margin=True)
+
+
+def test_large_accounts_have_their_own_unit_and_columns_stay_apart():
+    raw = raw_result(300, BOOKS, capital=1e8)
+    raw["attribution"] = raw["attribution"] * 1_000
+    raw["equity"] = 1e8 + np.cumsum(raw["attribution"].sum(axis=1), axis=1) / 100.0
+    raw["condors"]["credit_cents"] = raw["condors"]["credit_cents"] * 10_000
+    lines = Study(raw, replicates=50).table().splitlines()
+    assert max(map(len, lines)) <= 100
+    credit = next(line for line in lines if line.startswith("credit, USD"))
+    assert re.search(r"credit, USD +338.0 M \[[\d.]+, [\d.]+\] +338.0 M ", credit)
+    for line in lines[3:]:
+        # Cells end at columns 46, 72 and 98, each after at least one space.
+        assert all(line[column] == " " for column in (20, 46, 72) if column < len(line)), line
+
+
+def test_tables_of_many_books_are_split_at_100_columns():
+    books = [f"book_with_a_long_name_{i}" for i in range(7)]
+    lines = text_table("P&L, kUSD", ["a", "b"], books, [["1,000.0"] * 7, ["n/a"] * 7])
+    assert max(map(len, lines)) <= 100
+    assert lines.count("") == 2
+    assert sum(line.count("book_with") for line in lines) == 7
+
+
+def test_a_notebook_gets_a_small_escaped_table():
+    study = Study(raw_result(60, ("unhedged", "a<b>&")), replicates=20)
+    html = study._repr_html_()
+    assert "<th>a&lt;b&gt;&amp;</th>" in html
+    assert "a<b>" not in html
+    assert html.count("<tr>") == 8
+    assert len(html) < 2_500
+
+
+def test_a_deeper_drawdown_is_called_an_increase(study):
+    row = study.paired().loc["static"].copy()
+    row[["drawdown_reduction", "drawdown_reduction_low", "drawdown_reduction_high"]] = [-2.8, -2.3, -0.17]
+    deeper = Study(raw_result(300, ("static", "unhedged")), base="static", replicates=20)
+    values = {"static": 0.036, "unhedged": 0.134}
+    vars(deeper)["_value"] = lambda book, metric: values[book]
+    text = deeper._reading("unhedged", row)
+    assert "raised the maximum drawdown of static from 3.6 % to 13.4 %" in text
+    assert "an increase of 280 % [17, 230] (outside its interval: intervals of drawdowns are" in text
+    row["drawdown_reduction"] = -2.0
+    assert "an increase of 200 % [17, 230];" in deeper._reading("unhedged", row)
+
+
+def test_incidents_name_the_layer_and_are_counted_in_words():
+    raw = raw_result(200)
+    raw["event_kinds"] = ["margin_call", "roll_held", "substitute_expiry"]
+    raw["provenance"]["books"][1]["hedge"] = {"layers": [{"name": n} for n in ("outer", "middle", "inner")]}
+    day = raw["trades"]["day"][0]
+    raw["trades"]["expiry"] = raw["trades"]["expiry"] + raw["trades"]["bucket"]
+    raw["events"] = {
+        "book": np.array([0, 1, 1], dtype=np.int32),
+        "day": np.array([day] * 3, dtype=np.int32),
+        "seconds": np.full(3, 36_000, dtype=np.int32),
+        "kind": np.array([0, 1, 2], dtype=np.int32),
+        "value": np.array([5.0, 2.0, float(raw["trades"]["expiry"][raw["trades"]["bucket"] == 5][0] - day)]),
+    }
+    study = Study(raw, replicates=0)
+    assert study.incidents()["layer"].tolist() == ["", "inner", "middle"]
+    assert study.incident_lines() == [
+        "incidents of unhedged: 1 margin call.",
+        "incidents of static: 1 roll held (inner 1); 1 substitute expiry (middle 1).",
+    ]
+    assert json.loads(study.to_json())["incidents"][1] == {
+        "book": "static",
+        "kind": "roll_held",
+        "layer": "inner",
+        "count": 1,
+    }
+
+
+def test_every_kind_of_incident_has_words():
+    history = alvh.History.demo().cut(30)
+    raw = alvh.backtest(alvh.books.named("unhedged"), history, replicates=0, min_sessions=1).raw
+    assert set(raw["event_kinds"]) == set(_INCIDENTS)
+
+
+def test_trades_that_never_expire_have_no_expiry():
+    raw = raw_result(100)
+    raw["trades"]["expiry"] = np.full(len(raw["trades"]["day"]), np.iinfo(np.int32).max, dtype=np.int32)
+    assert Study(raw, replicates=0).trades["expiry"].isna().all()
+
+
+def test_largest_margins_stand_beside_each_other(study):
+    scan = pd.DataFrame({"unhedged": [1.0, 30_000.0], "static": [2.0, 1.0]})
+    both = Study(raw_result(60), portfolio_margin=scan, replicates=0)
+    assert both.summary()["margin_max"].tolist() == [40_000.0, 40_000.0]
+    assert json.loads(both.to_json())["margin"] == {
+        "unhedged": {"reg_t_max": 40_000.0, "portfolio_scan_max": 30_000.0},
+        "static": {"reg_t_max": 40_000.0, "portfolio_scan_max": 2.0},
+    }
+    assert json.loads(study.to_json())["margin"]["static"]["portfolio_scan_max"] is None
+
+
+def test_variants_leave_out_what_they_cannot_change():
+    history = alvh.History.demo().cut(300)
+    study = alvh.backtest(alvh.books.named("unhedged", "vix_tail_hedge"), history, replicates=0)
+    table = study.sensitivity
+    assert table is not None
+    np.testing.assert_array_equal(table.loc["as configured"], study.equity().iloc[-1] - study.raw["capital"])
+    assert table.loc["45 dte, wing 10"].isna().tolist() == [False, True]
+    assert table.loc["hedge x 2"].isna().tolist() == [True, False]
+    alone = alvh.backtest(alvh.books.named("unhedged"), history, replicates=0).sensitivity
+    assert alone is not None
+    assert "hedge x 2" not in alone.index
+    pd.testing.assert_series_equal(
+        alone["unhedged"].loc["1 dte, wing 5":], table["unhedged"].loc["1 dte, wing 5":"45 dte, wing 50"]
+    )
 
 
 def test_pictures(study, tmp_path):
@@ -162,5 +275,12 @@ def test_pictures(study, tmp_path):
         name.replace("_", " ") for name in BOOKS
     ]
     assert study.plot.drawdown().get_ylim()[1] == 0.0
+    wide = raw_result(60)
+    wide["capital"] = np.array([500_000.0, 100e6])
+    wide["equity"] = wide["equity"] + np.array([[0.0], [99.5e6]])
+    axes = Study(wide, replicates=0).plot.equity()
+    assert axes.get_ylabel() == "equity, % of capital"
+    assert all(50 < y < 150 for line in axes.lines for y in line.get_ydata())
+    assert study.plot.equity().get_ylabel() == "equity, thousand USD"
     with pytest.raises(FileNotFoundError):
         study.plot.save(tmp_path / "nowhere" / "study.png")

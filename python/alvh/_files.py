@@ -34,7 +34,12 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[BinaryIO], object
         When the folder does not exist or cannot be written to.
     """
     target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        # The user knows the target, not the file beside it.
+        error.filename = str(target)
+        raise
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -39,6 +39,11 @@ _SERIES = {
 # Names of alvh.chain.FORMATS, kept here so that --help does not load the reader; a test compares them.
 _CHAIN_FORMATS = ("canonical", "cboe", "optionsdx", "eod", "wide")
 _BOOKS = ("unhedged", "static", "condor_index", "vix_tail_hedge")
+_NOT_QUOTED = {
+    "uncovered": "no quotes that day",
+    "no_quote": "no quote of the leg",
+    "crossed": "crossed",
+}
 _WIDTH = 100
 
 
@@ -182,7 +187,9 @@ def _study(arguments: argparse.Namespace) -> None:
     history = _history(arguments)
     # With --json the standard output holds nothing but JSON.
     remarks = sys.stderr if arguments.json else sys.stdout
-    print(_wrapped(history.note), file=remarks, flush=True)
+    # The first line says what the data cannot cover, all of it: it is not broken.
+    covers, *stand_ins = history.note.splitlines()
+    print("\n".join([covers, *(_wrapped(line) for line in stand_ins)]), file=remarks, flush=True)
 
     study = _backtest(arguments, history)
     text = study.to_json() if arguments.json or arguments.out is not None else ""
@@ -203,6 +210,8 @@ def _picture_path(arguments: argparse.Namespace) -> Path:
     picture = Path(arguments.png)
     if not picture.parent.is_dir():
         arguments.parser.error(f"argument --png: no folder {picture.parent}")
+    if not os.access(picture.parent, os.W_OK):
+        arguments.parser.error(f"argument --png: cannot write to {picture.parent}")
     if picture.is_dir():
         arguments.parser.error(f"argument --png: {picture} is a folder; use --out")
     return picture
@@ -253,10 +262,21 @@ def _report(study: Study) -> str:
     if sentences:
         head = f"Against {study.base} (95 % intervals, same days resampled for both):"
         parts.append([head, *(_wrapped(sentence) for sentence in sentences)])
-    parts.append([_wrapped(line) for line in [*_apart(study), *study.incident_lines()]])
+    remarks = [*_apart(study), *study.incident_lines(), *_marks_lines(study)]
+    parts.append([_wrapped(line) for line in remarks])
     parts.append(study.sensitivity_lines())
     parts.append(_event_lines(study))
     return "\n" + "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _marks_lines(study: Study) -> list[str]:
+    """Say how many marks rest on the user's quotes; nothing for a study without any."""
+    counts = study.quality["marks"]
+    if "answered" not in counts:
+        return []
+    reasons = "; ".join(f"{text} {counts[key]:,}" for key, text in _NOT_QUOTED.items() if counts.get(key))
+    rest = f"; the surface stands in for the rest ({reasons})" if reasons else ""
+    return [f"option marks: {counts['answered']:,} from the chain{rest}."]
 
 
 def _wrapped(text: str) -> str:

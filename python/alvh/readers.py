@@ -187,9 +187,8 @@ def _read_text(path: Path) -> str:
             with path.open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
     except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError) as error:
-        raise DataError(
-            "HIS001", name or str(path), "path", type(error).__name__, "a file that can be read"
-        ) from error
+        got = _UNREADABLE.get(type(error), type(error).__name__)
+        raise DataError("HIS001", name or str(path), "path", got, "a file that can be read") from error
     except (zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError) as error:
         raise DecodeError("HIS002", name, "bytes", type(error).__name__, f"a {path.suffix} file") from error
     if len(raw) > MAX_BYTES:
@@ -202,6 +201,13 @@ def _read_text(path: Path) -> str:
         raise DecodeError(
             "HIS002", name, "bytes", f"byte {error.start} is not UTF-8", "CSV text in UTF-8"
         ) from error
+
+
+_UNREADABLE: dict[type[Exception], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a folder",
+    PermissionError: "a file without permission to read it",
+}
 
 
 def _read_parquet(path: Path) -> Any:
