@@ -1,7 +1,5 @@
 //! Conversion for the engine: books and a history in, the raw result of a run out.
 
-use std::time::{Duration, Instant};
-
 use alvh_core::book::{self, Book};
 use alvh_core::engine::record::{INCIDENTS, Partial, Record};
 use alvh_core::engine::{self, RunOptions, bucket_names};
@@ -16,11 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::chain::PyChain;
+use crate::door;
 use crate::errors::{IntoPyResult, to_py};
 use crate::history::PyHistory;
-
-/// A long call looks for Ctrl-C this often.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Adds the engine's functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -57,27 +53,14 @@ fn backtest<'py>(
     let chain = chain.map(|chain| chain.inner.clone());
     let names = bucket_names(&books);
     let options = RunOptions { record: true, scan_portfolio };
-    let (partial, counts) = py
-        .detach(|| {
-            let mut last = Instant::now();
-            let mut poll = || {
-                if last.elapsed() < SIGNAL_INTERVAL {
-                    return true;
-                }
-                last = Instant::now();
-                Python::attach(|py| py.check_signals().is_ok())
-            };
-            match chain {
-                None => run(&source, &mut SurfaceMarks::new(), &books, options, &mut poll)
-                    .map(|partial| (partial, Vec::new())),
-                Some(chain) => {
-                    let mut marks = QuoteMarks::new(chain, SurfaceMarks::new());
-                    let partial = run(&source, &mut marks, &books, options, &mut poll)?;
-                    Ok((partial, marks.counts().entries().to_vec()))
-                }
-            }
-        })
-        .into_py_result(py)?;
+    let (partial, counts) = door::enter(py, |go_on| match chain {
+        None => run(&source, &mut SurfaceMarks::new(), &books, options, go_on).map(|partial| (partial, Vec::new())),
+        Some(chain) => {
+            let mut marks = QuoteMarks::new(chain, SurfaceMarks::new());
+            let partial = run(&source, &mut marks, &books, options, go_on)?;
+            Ok((partial, marks.counts().entries().to_vec()))
+        }
+    })?;
     let record = partial.records.into_iter().next().ok_or_else(|| {
         to_py(py, &Error::internal(Fault::new("INT003", "backtest", "records", "none", "one recorded path")))
     })?;

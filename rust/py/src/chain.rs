@@ -10,6 +10,7 @@ use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::door;
 use crate::errors::{IntoPyResult, to_py};
 
 /// Products that were asked for; the Python side has turned names into codes.
@@ -74,12 +75,12 @@ impl PyChainBuilder {
             seconds: seconds.as_ref().map(|column| column.as_slice()).transpose()?,
         };
         let builder = self.inner.as_mut().ok_or_else(|| to_py(py, &finished()))?;
-        py.detach(|| builder.push(source, first_row, &columns)).into_py_result(py)
+        door::enter(py, |_| builder.push(source, first_row, &columns))
     }
 
     fn finish(&mut self, py: Python<'_>) -> PyResult<PyChain> {
         let builder = self.inner.take().ok_or_else(|| to_py(py, &finished()))?;
-        let chain = py.detach(|| builder.finish()).into_py_result(py)?;
+        let chain = door::enter(py, |_| builder.finish())?;
         Ok(PyChain { inner: Arc::new(chain) })
     }
 }
@@ -238,7 +239,7 @@ impl PyChain {
 
     #[staticmethod]
     fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
-        let chain = py.detach(|| Chain::from_bytes(bytes)).into_py_result(py)?;
+        let chain = door::enter(py, |_| Chain::from_bytes(bytes))?;
         Ok(Self { inner: Arc::new(chain) })
     }
 }

@@ -9,6 +9,7 @@ use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::door;
 use crate::errors::IntoPyResult;
 
 /// History in the core: the steps that the engine walks over.
@@ -82,7 +83,7 @@ impl PyHistory {
             bar_vx,
         };
         let options = HistoryOptions { open_step, mid_morning };
-        let inner = py.detach(|| HistorySource::new(columns, options)).into_py_result(py)?;
+        let inner = door::enter(py, |_| HistorySource::new(columns, options))?;
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -3,6 +3,7 @@
 mod backtest;
 mod calendar;
 mod chain;
+mod door;
 mod errors;
 mod history;
 mod margin;

@@ -7,6 +7,7 @@ use alvh_core::{Error, Fault, Result};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::door;
 use crate::errors::IntoPyResult;
 use crate::history::PyHistory;
 
@@ -61,7 +62,7 @@ fn surface_rows<'py>(
     let columns = (day.as_slice()?, expiry.as_slice()?, strike.as_slice()?);
     let query = query(columns, (right, product, time)).into_py_result(py)?;
     let source = history.inner.clone();
-    let rows = py.detach(|| look_up(&*source, &query)).into_py_result(py)?;
+    let rows = door::enter(py, |_| look_up(&*source, &query))?;
     Ok((
         PyArray1::from_vec(py, rows.implied_vol),
         PyArray1::from_vec(py, rows.price),

@@ -5,7 +5,8 @@ use numpy::{IntoPyArray, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors::{IntoPyResult, to_py};
+use crate::door;
+use crate::errors::IntoPyResult;
 
 /// Adds the statistics functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -41,7 +42,7 @@ fn study_statistics<'py>(
         .map(|index| [&pnl, &interest, &credit, &hedge, &hedge_calm].map(|rows| row(rows, index)))
         .collect();
     let plan = Plan { replicates, seed, block, level, base };
-    let result = py.detach(|| {
+    let result = door::enter(py, |go_on| {
         let books: Vec<BookSeries<'_>> = capital
             .iter()
             .zip(&owned)
@@ -54,9 +55,8 @@ fn study_statistics<'py>(
                 hedge_calm,
             })
             .collect();
-        statistics::study(&books, &plan, || Python::attach(|py| py.check_signals().is_err()))
-    });
-    let result = result.map_err(|error| to_py(py, &error))?;
+        statistics::study(&books, &plan, || !go_on())
+    })?;
     let out = PyDict::new(py);
     out.set_item("metrics", METRICS)?;
     out.set_item("books", estimates(py, &result.books)?)?;
