@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alvh.errors import ConfigError, InternalError
-from alvh.study import _INCIDENTS, Study, text_table
+from alvh.study import _INCIDENTS, Study, _number, text_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_result import raw_result
@@ -284,3 +284,10 @@ def test_pictures(study, tmp_path):
     assert study.plot.equity().get_ylabel() == "equity, thousand USD"
     with pytest.raises(FileNotFoundError):
         study.plot.save(tmp_path / "nowhere" / "study.png")
+
+
+def test_numbers_print_alike_whatever_the_order_of_their_sum():
+    assert _number(35_050.0, 1e-3, 1) == _number(35_049.9999999, 1e-3, 1)
+    assert _number(-0.04, 1.0, 1) == "0.0"
+    assert _number(123_456.7, 1.0, 1) == "123,457"
+    assert _number(float("nan"), 1.0, 1) == "n/a"

@@ -906,8 +906,11 @@ def _plain(value: Any) -> Any:
 def _number(value: float, factor: float, digits: int) -> str:
     if math.isnan(value):
         return "n/a"
+    # Sums of the same cents in another order differ in their last bits and must still print alike.
+    scaled = round(value * factor, 6)
     # Beyond four digits the decimals say nothing and break the columns.
-    return f"{value * factor:,.{digits if abs(value * factor) < _WHOLE else 0}f}"
+    digits = digits if abs(scaled) < _WHOLE else 0
+    return f"{round(scaled, digits) + 0.0:,.{digits}f}"
 
 
 def _cell(triple: list[float], factor: float | None, digits: int, unit: str = "") -> str:
