@@ -1012,8 +1012,8 @@ def _stand_ins(columns: Mapping[str, npt.NDArray[Any]], counts: Mapping[str, int
         by = "SPY bridges all of them" if bridged == stale else f"SPY bridges {bridged:,}; else {by}"
     say(
         not _any(columns, "spx_open"),
-        "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; a published "
-        "condor index is then followed with a monthly correlation of about .88 instead of .92.",
+        "Close-only S&P 500: entries at 11:00 and AM settlements are estimated from closes; month by month the "
+        "condor-index book then correlates .91 with the same book on opens (docs/own-data.md).",
     )
     say(stale > 0, f"{stale:,} of {n:,} S&P 500 opens are stale or lag the market; {by}.")
     say(not _any(columns, "vx_settle"), "VIX futures come from the term structure of the VIX indices.")
