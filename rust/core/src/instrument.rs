@@ -7,7 +7,6 @@ pub type Day = i32;
 
 /// Seconds in a day.
 pub const DAY_SECONDS: i32 = 86_400;
-
 /// Seconds in a year of option time (ACT/365F).
 pub const YEAR_SECONDS: f64 = 365.0 * DAY_SECONDS as f64;
 /// Regular opening, 09:30 New York, in seconds after midnight.

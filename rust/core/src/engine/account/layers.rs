@@ -6,8 +6,7 @@ use crate::book::{Book, CondorSizing, HedgeLayer, LayerInstrument, LayerSizing, 
 use crate::calendar;
 use crate::costs::OrderKind;
 use crate::engine::ledger::Lot;
-use crate::engine::orders;
-use crate::engine::orders::OrderLeg;
+use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::incident;
 use crate::instrument::{Day, Instrument, Right};
 use crate::marks::{Marks, OptionProduct, Quote};
