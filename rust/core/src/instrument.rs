@@ -7,6 +7,8 @@ pub type Day = i32;
 
 /// Seconds in a day.
 pub const DAY_SECONDS: i32 = 86_400;
+/// Seconds in a year of option time (ACT/365F).
+pub const YEAR_SECONDS: f64 = 365.0 * DAY_SECONDS as f64;
 /// Regular opening, 09:30 New York, in seconds after midnight.
 pub const OPEN_SECONDS: i32 = 34_200;
 /// Regular close, 16:00 New York, in seconds after midnight.
@@ -126,6 +128,5 @@ impl Instrument {
 /// Time from one instant to another in years, ACT/365F.
 #[inline]
 pub fn years_between(day: Day, seconds: i32, to_day: Day, to_seconds: i32) -> f64 {
-    const YEAR_SECONDS: f64 = 365.0 * DAY_SECONDS as f64;
     (f64::from(to_day - day) * f64::from(DAY_SECONDS) + f64::from(to_seconds - seconds)) / YEAR_SECONDS
 }

@@ -9,10 +9,11 @@ use alvh_core::marks::quotes::QuoteMarks;
 use alvh_core::marks::surface::SurfaceMarks;
 use alvh_core::policy::{RULES, StaticPolicy};
 use alvh_core::{Error, Fault, Result};
-use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::arrays::{finished, frozen};
 use crate::chain::PyChain;
 use crate::door;
 use crate::errors::{IntoPyResult, to_py};
@@ -66,7 +67,7 @@ fn backtest<'py>(
     })?;
     let raw = PyDict::new(py);
     raw.set_item("books", books.iter().map(|book| book.name.as_str()).collect::<Vec<_>>())?;
-    raw.set_item("capital", vector(py, books.iter().map(|book| book.capital).collect())?)?;
+    raw.set_item("capital", finished(py, books.iter().map(|book| book.capital).collect()))?;
     raw.set_item("buckets", &names)?;
     raw.set_item("rules", RULES)?;
     raw.set_item("event_kinds", INCIDENTS)?;
@@ -89,24 +90,17 @@ fn run<M: alvh_core::marks::Marks>(
     engine::run(source, marks, &mut StaticPolicy, books, 0, options, poll)
 }
 
-fn vector<T: Element>(py: Python<'_>, values: Vec<T>) -> PyResult<Bound<'_, PyArray1<T>>> {
-    let array = PyArray1::from_vec(py, values);
-    array.getattr("flags")?.setattr("writeable", false)?;
-    Ok(array)
-}
-
 fn dollars(cents: &[i64]) -> Vec<f64> {
     cents.iter().map(|&cents| cents as f64 / 100.0).collect()
 }
 
 fn sessions<'py>(py: Python<'py>, raw: &Bound<'py, PyDict>, record: &Record, n_buckets: usize) -> PyResult<()> {
     let (n_books, n_sessions) = (record.books.len(), record.day.len());
-    raw.set_item("day", vector(py, record.day.clone())?)?;
+    raw.set_item("day", finished(py, record.day.clone()))?;
     let matrix = |pick: fn(&engine::record::BookSeries) -> &Vec<i64>| -> PyResult<Bound<'py, PyArray2<f64>>> {
         let values: Vec<f64> = record.books.iter().flat_map(|series| dollars(pick(series))).collect();
         let array = PyArray1::from_vec(py, values).reshape([n_books, n_sessions])?;
-        array.getattr("flags")?.setattr("writeable", false)?;
-        Ok(array)
+        Ok(frozen(array))
     };
     raw.set_item("equity", matrix(|series| &series.equity)?)?;
     raw.set_item("cash", matrix(|series| &series.cash)?)?;
@@ -151,7 +145,7 @@ fn terms(instrument: Instrument) -> (&'static str, &'static str, f64, i32) {
 macro_rules! columns {
     ($py:expr, $rows:expr, $($name:literal => $value:expr),+ $(,)?) => {{
         let frame = PyDict::new($py);
-        $( frame.set_item($name, vector($py, $rows.iter().map($value).collect::<Vec<_>>())?)?; )+
+        $( frame.set_item($name, finished($py, $rows.iter().map($value).collect::<Vec<_>>()))?; )+
         frame
     }};
 }

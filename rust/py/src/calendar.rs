@@ -4,9 +4,10 @@ use alvh_core::calendar::{self, listing};
 use alvh_core::error::{Error, Fault};
 use alvh_core::instrument::{Day, Settlement};
 use alvh_core::marks::OptionProduct;
-use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::arrays::finished;
 use crate::errors::IntoPyResult;
 
 /// Adds the calendar functions to the module.
@@ -22,12 +23,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 type Days<'py> = Bound<'py, PyArray1<Day>>;
 
-fn days<'py>(py: Python<'py>, days: Vec<Day>) -> Days<'py> {
-    let array = PyArray1::from_vec(py, days);
-    array.readwrite().make_nonwriteable();
-    array
-}
-
 fn range(py: Python<'_>, source: &str, start: i64, end: i64) -> PyResult<(Day, Day)> {
     let start = calendar::check_day(source, "start", start).into_py_result(py)?;
     let end = calendar::check_day(source, "end", end).into_py_result(py)?;
@@ -41,14 +36,14 @@ fn calendar_sessions<'py>(py: Python<'py>, start: i64, end: i64) -> PyResult<Day
     let all = calendar::sessions();
     let from = all.partition_point(|&day| day < start);
     let to = all.partition_point(|&day| day <= end);
-    Ok(days(py, all[from..to.max(from)].to_vec()))
+    Ok(finished(py, all[from..to.max(from)].to_vec()))
 }
 
 /// Days of early closes from start to end.
 #[pyfunction]
 fn calendar_early_closes<'py>(py: Python<'py>, start: i64, end: i64) -> PyResult<Days<'py>> {
     let (start, end) = range(py, "early_closes", start, end)?;
-    Ok(days(py, calendar::early_closes(start, end).iter().map(|&(day, _)| day).collect()))
+    Ok(finished(py, calendar::early_closes(start, end).iter().map(|&(day, _)| day).collect()))
 }
 
 /// Close of each session in seconds after midnight, -1 where there is no session.
@@ -61,7 +56,7 @@ fn calendar_close_seconds<'py>(py: Python<'py>, dates: PyReadonlyArray1<'py, i64
         Err(error) => Err(error),
     };
     let seconds: alvh_core::Result<Vec<i32>> = dates.as_slice()?.iter().enumerate().map(close).collect();
-    Ok(days(py, seconds.into_py_result(py)?))
+    Ok(finished(py, seconds.into_py_result(py)?))
 }
 
 fn unknown_product(product: &str) -> Error {
@@ -79,7 +74,7 @@ fn calendar_expiries<'py>(py: Python<'py>, product: &str, start: i64, end: i64, 
         "VX" => listing::vx_expiries_between(start, end),
         other => return Err(unknown_product(other)).into_py_result(py),
     };
-    Ok(days(py, expiries))
+    Ok(finished(py, expiries))
 }
 
 type Listed<'py> = (Days<'py>, Bound<'py, PyArray1<bool>>, Bound<'py, PyArray1<bool>>);
@@ -96,7 +91,7 @@ fn calendar_listed<'py>(py: Python<'py>, product: &str, on: i64, weekly: bool) -
         other => return Err(unknown_product(other)).into_py_result(py),
     };
     Ok((
-        days(py, listed.iter().map(|expiry| expiry.day).collect()),
+        finished(py, listed.iter().map(|expiry| expiry.day).collect()),
         PyArray1::from_iter(py, listed.iter().map(|expiry| expiry.settlement == Settlement::Pm)),
         PyArray1::from_iter(py, listed.iter().map(|expiry| expiry.weekly)),
     ))
@@ -134,7 +129,5 @@ fn calendar_snap_strikes<'py>(
         }
     };
     let strike = |&target: &f64| listing::snap_strike(product, on, expiry, spot, target, snap);
-    let strikes = PyArray1::from_vec(py, targets.as_slice()?.iter().map(strike).collect());
-    strikes.readwrite().make_nonwriteable();
-    Ok(strikes)
+    Ok(finished(py, targets.as_slice()?.iter().map(strike).collect()))
 }

@@ -10,6 +10,7 @@ use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::arrays;
 use crate::door;
 use crate::errors::{IntoPyResult, to_py};
 
@@ -24,12 +25,6 @@ fn right_of(code: u8) -> Result<Right> {
         1 => Ok(Right::Put),
         _ => Err(Error::config(Fault::new("CHN012", "Chain", "right", code.to_string(), "C or P"))),
     }
-}
-
-fn read_only<'py, T: numpy::Element>(py: Python<'py>, values: Vec<T>) -> PyResult<Bound<'py, PyArray1<T>>> {
-    let array = PyArray1::from_vec(py, values);
-    array.getattr("flags")?.setattr("writeable", false)?;
-    Ok(array)
 }
 
 /// Collects rows; `finish` gives the store and leaves the builder empty.
@@ -74,18 +69,18 @@ impl PyChainBuilder {
             underlying: underlying.as_ref().map(|column| column.as_slice()).transpose()?,
             seconds: seconds.as_ref().map(|column| column.as_slice()).transpose()?,
         };
-        let builder = self.inner.as_mut().ok_or_else(|| to_py(py, &finished()))?;
+        let builder = self.inner.as_mut().ok_or_else(|| to_py(py, &spent()))?;
         door::enter(py, |_| builder.push(source, first_row, &columns))
     }
 
     fn finish(&mut self, py: Python<'_>) -> PyResult<PyChain> {
-        let builder = self.inner.take().ok_or_else(|| to_py(py, &finished()))?;
+        let builder = self.inner.take().ok_or_else(|| to_py(py, &spent()))?;
         let chain = door::enter(py, |_| builder.finish())?;
         Ok(PyChain { inner: Arc::new(chain) })
     }
 }
 
-fn finished() -> Error {
+fn spent() -> Error {
     Error::config(Fault::new("CHN026", "ChainBuilder", "state", "finished", "a builder that is not finished"))
 }
 
@@ -115,7 +110,7 @@ impl PyChain {
     }
 
     fn days<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<Day>>> {
-        read_only(py, self.inner.days())
+        Ok(arrays::finished(py, self.inner.days()))
     }
 
     fn data_hash(&self) -> &str {
@@ -137,7 +132,7 @@ impl PyChain {
     fn expiries<'py>(&self, py: Python<'py>, product: u8, day: Day) -> PyResult<Bound<'py, PyArray1<Day>>> {
         let slice = self.slice(py, product, day)?;
         let listed = slice.map_or_else(Vec::new, |slice| self.inner.expiries(&slice));
-        read_only(py, listed.into_iter().map(|expiry| expiry.day).collect())
+        Ok(arrays::finished(py, listed.into_iter().map(|expiry| expiry.day).collect()))
     }
 
     /// Rows of one product and session as columns; `None` where there are none.
@@ -148,12 +143,12 @@ impl PyChain {
         columns.set_item("root", product_name(slice.product))?;
         columns.set_item("seconds", slice.seconds)?;
         columns.set_item("underlying", slice.underlying)?;
-        columns.set_item("expiry", read_only(py, rows.iter().map(|row| row.expiry).collect())?)?;
+        columns.set_item("expiry", arrays::finished(py, rows.iter().map(|row| row.expiry).collect()))?;
         let rights = rows.iter().map(|row| u8::from(row.right == Right::Put)).collect();
-        columns.set_item("right", read_only(py, rights)?)?;
-        columns.set_item("strike", read_only(py, rows.iter().map(|row| row.strike).collect())?)?;
-        columns.set_item("bid", read_only(py, rows.iter().map(|row| row.bid).collect())?)?;
-        columns.set_item("ask", read_only(py, rows.iter().map(|row| row.ask).collect())?)?;
+        columns.set_item("right", arrays::finished(py, rights))?;
+        columns.set_item("strike", arrays::finished(py, rows.iter().map(|row| row.strike).collect()))?;
+        columns.set_item("bid", arrays::finished(py, rows.iter().map(|row| row.bid).collect()))?;
+        columns.set_item("ask", arrays::finished(py, rows.iter().map(|row| row.ask).collect()))?;
         Ok(Some(columns))
     }
 
@@ -193,7 +188,7 @@ impl PyChain {
                 Ok(found)
             })
             .into_py_result(py)?;
-        Ok((read_only(py, bid)?, read_only(py, ask)?))
+        Ok((arrays::finished(py, bid), arrays::finished(py, ask)))
     }
 
     #[allow(clippy::type_complexity)]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use alvh_core::market::MarketSource;
 use alvh_core::market::history::{HistoryColumns, HistoryOptions, HistorySource};
 use alvh_core::{Error, Fault};
-use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::arrays::finished;
 use crate::door;
 use crate::errors::IntoPyResult;
 
@@ -25,12 +26,6 @@ fn column<T: Element + Copy>(columns: &Bound<'_, PyDict>, name: &str) -> PyResul
         Some(values) => Ok(values.extract::<PyReadonlyArray1<'_, T>>()?.as_slice()?.to_vec()),
         None => Ok(Vec::new()),
     }
-}
-
-fn finished<T: Element>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyArray1<T>> {
-    let array = values.into_pyarray(py);
-    array.readwrite().make_nonwriteable();
-    array
 }
 
 #[pymethods]

@@ -1,5 +1,6 @@
 //! Python bindings of `alvh-core`: conversion only, no maths.
 
+mod arrays;
 mod backtest;
 mod calendar;
 mod chain;

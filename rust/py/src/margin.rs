@@ -1,5 +1,6 @@
 //! Conversion for the margin and cost functions of the core.
 
+use crate::arrays::finished;
 use crate::errors::IntoPyResult;
 use alvh_core::costs::InstrumentKind;
 use alvh_core::costs::fees::{self, FeePreset};
@@ -73,9 +74,7 @@ fn half_spread<'py>(
     let settlement = if am_settled { Settlement::Am } else { Settlement::Pm };
     let leg = |mid| SpreadLeg { kind, mid, settlement, spot, day, vix };
     let widths: Vec<f64> = mid.as_slice()?.iter().map(|&mid| spread::half_spread(&leg(mid))).collect();
-    let array = PyArray1::from_vec(py, widths);
-    array.call_method1("setflags", (false,))?;
-    Ok(array)
+    Ok(finished(py, widths))
 }
 
 /// Minimum increment in hundredths of a point.

@@ -2,8 +2,10 @@
 
 use alvh_core::pricing::columns::{Black76, Column};
 use alvh_core::pricing::{black, implied_vol};
-use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
+
+use crate::arrays::finished;
 
 type Floats<'py> = PyReadonlyArray1<'py, f64>;
 type Signs<'py> = PyReadonlyArray1<'py, i8>;
@@ -33,7 +35,7 @@ fn chunked(py: Python<'_>, n: usize, mut body: impl FnMut(std::ops::Range<usize>
 fn map<'py>(py: Python<'py>, n: usize, price: impl Fn(usize) -> f64 + Sync + Send) -> PyResult<Output<'py>> {
     let mut out = Vec::with_capacity(n);
     chunked(py, n, |range| out.extend(range.map(&price)))?;
-    Ok(frozen(PyArray1::from_vec(py, out)))
+    Ok(finished(py, out))
 }
 
 /// Eleven values per element, one greek after the other.
@@ -50,12 +52,7 @@ fn map_greeks<'py>(
             }
         }
     })?;
-    Ok(frozen(PyArray1::from_vec(py, out)))
-}
-
-fn frozen<T: numpy::Element>(array: Bound<'_, PyArray1<T>>) -> Bound<'_, PyArray1<T>> {
-    array.readwrite().make_nonwriteable();
-    array
+    Ok(finished(py, out))
 }
 
 /// First four characters of a name in lower case, sixteen bits each; all ones when there are more.
@@ -102,7 +99,7 @@ fn right_signs<'py>(
         let bad = signs.iter().position(|&sign| sign == 0);
         (signs, bad)
     });
-    Ok((PyArray1::from_vec(py, signs), bad))
+    Ok((finished(py, signs), bad))
 }
 
 #[pyfunction]
@@ -131,7 +128,7 @@ fn black76<'py>(
         options.price(range.start, chunk);
         rest = after;
     })?;
-    Ok(frozen(PyArray1::from_vec(py, out)))
+    Ok(finished(py, out))
 }
 
 #[pyfunction]
@@ -208,7 +205,7 @@ fn implied_vol_codes<'py>(
             codes.push(reason as u8);
         }
     })?;
-    Ok((frozen(PyArray1::from_vec(py, vols)), frozen(PyArray1::from_vec(py, codes))))
+    Ok((finished(py, vols), finished(py, codes)))
 }
 
 /// Adds the pricing functions to the module.

@@ -2,9 +2,10 @@
 
 use alvh_core::surface::spx::{SpxInputs, SpxSurface, variance_years};
 use alvh_core::{Error, Fault, Result};
-use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::arrays::finished;
 use crate::errors::IntoPyResult;
 
 /// Adds the surface functions to the module.
@@ -75,10 +76,7 @@ fn spx_surface_vol<'py>(
             .collect();
         (vols, surfaces.iter().map(SpxSurface::flags).collect::<Vec<u32>>())
     });
-    let (vols, flags) = (vols.into_pyarray(py), flags.into_pyarray(py));
-    vols.try_readwrite()?.make_nonwriteable();
-    flags.try_readwrite()?.make_nonwriteable();
-    Ok((vols, flags))
+    Ok((finished(py, vols), finished(py, flags)))
 }
 
 /// Years of variance until expiry.

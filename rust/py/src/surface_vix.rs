@@ -2,21 +2,16 @@
 
 use alvh_core::surface::note;
 use alvh_core::surface::vix::{self, VixInputs, VixSurface};
-use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::arrays::finished;
 use crate::errors::IntoPyResult;
 
 type Floats<'py> = Bound<'py, PyArray1<f64>>;
 type Flags<'py> = Bound<'py, PyArray1<u32>>;
 type Columns<'py> = (Floats<'py>, Flags<'py>, Floats<'py>, Floats<'py>, Flags<'py>, Floats<'py>);
-
-fn finished<'py, T: numpy::Element>(py: Python<'py>, values: Vec<T>) -> Bound<'py, PyArray1<T>> {
-    let array = values.into_pyarray(py);
-    array.readwrite().make_nonwriteable();
-    array
-}
 
 /// Future price, flags, at-the-money and implied volatility, option flags and beta for one expiry and strike a row.
 ///

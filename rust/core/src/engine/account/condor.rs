@@ -1,0 +1,254 @@
+//! Condors: entry, what makes one leave, and its closing.
+
+use super::{BookAccount, Condor, Snapshot, Step};
+use crate::book::{Book, CondorSizing, EntrySchedule};
+use crate::calendar;
+use crate::calendar::listing::ListedExpiry;
+use crate::costs::OrderKind;
+use crate::engine::ledger::{Lot, bucket};
+use crate::engine::orders::{self, OrderLeg};
+use crate::engine::record::{ClosedCondor, incident};
+use crate::instrument::{Day, Right};
+use crate::margin::payoff::{self, PayoffLeg};
+use crate::marks::Marks;
+use crate::policy::rule;
+use crate::positions::strikes::{CondorStrikes, Series};
+use crate::positions::{expiries, strikes};
+
+impl BookAccount {
+    pub(super) fn entry_due(&self, schedule: EntrySchedule, day: Day) -> bool {
+        match schedule {
+            EntrySchedule::Session => true,
+            EntrySchedule::Every(n) => calendar::session_index(day).is_some_and(|index| index % n as usize == 0),
+            EntrySchedule::Roll => {
+                let (year, month, _) = calendar::civil(day);
+                calendar::spx_am_expiry(year, month) == day
+            }
+            EntrySchedule::Flat => self.condors.is_empty(),
+        }
+    }
+
+    pub(super) fn enter<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, known: &Snapshot) {
+        let Some(rule) = &book.condor else { return };
+        if !self.entry_due(rule.entry, step.state.day) {
+            return;
+        }
+        if !known.targets.entries_open {
+            self.note(step, incident::SKIPPED_VIX, known.vix);
+            return;
+        }
+        let Some((product, expiry)) = expiries::for_condor(&*step.marks, step.state, rule.dte, rule.expiries) else {
+            self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(rule.dte));
+            return;
+        };
+        let miss = (expiry.day - step.state.day - rule.dte).abs();
+        if rule.dte_tolerance.is_some_and(|tolerance| miss > tolerance) {
+            self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(expiry.day - step.state.day));
+            return;
+        }
+        let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
+        let daily_range = strikes::expected_daily_range(nine_day, 100.0 * known.realised_vol);
+        let series = Series { state: step.state, path: step.path, product, expiry };
+        let Some(chosen) = strikes::condor(step.marks, &series, rule, daily_range) else {
+            self.note(step, incident::SKIPPED_NO_STRIKES, known.vix);
+            return;
+        };
+        let legs = chosen.legs(&series);
+        let mut order = Vec::with_capacity(4);
+        for (instrument, sign) in legs {
+            let quote = step.legs.peek(step.marks, step.state, step.path, instrument);
+            order.push(OrderLeg { instrument, contracts: sign, quote });
+        }
+        if order
+            .iter()
+            .any(|leg| !leg.quote.mid.is_finite() || (leg.contracts < 0 && orders::has_no_bid(&book.costs, &leg.quote)))
+        {
+            self.note(step, incident::SKIPPED_NO_STRIKES, known.vix);
+            return;
+        }
+        // Fill of one condor first: its credit decides whether and how many are sold.
+        let unit = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
+        let credit = -order.iter().zip(&unit).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
+        let fees: i64 = unit.iter().map(|fill| fill.fee_cents).sum();
+        let requirement = requirement_cents(&chosen);
+        let width = (chosen.width() * 10_000.0).round() as i64;
+        if credit <= 0 || (credit as f64) < rule.min_credit * width as f64 {
+            self.note(step, incident::SKIPPED_CREDIT, credit as f64 / 100.0);
+            return;
+        }
+        let loss = (requirement - credit).max(1);
+        let wanted = match rule.sizing {
+            CondorSizing::Contracts(contracts) => contracts,
+            CondorSizing::Collateral(multiple) => {
+                let contracts = (known.equity as f64 / (multiple * loss as f64)).floor().max(0.0) as i64;
+                self.collateral_contracts = contracts;
+                contracts
+            }
+        };
+        let allowed = (rule.max_risk * known.equity as f64 / loss as f64).floor().max(0.0) as i64;
+        if allowed < wanted {
+            self.note(step, incident::RISK_CAP, (wanted - allowed) as f64);
+        }
+        let within_risk = wanted.min(allowed);
+        let free = self.excess(book, step).max(0);
+        let need = (requirement - credit + fees).max(1);
+        let contracts = within_risk.min(free / need);
+        if contracts < within_risk {
+            self.note(step, incident::BUYING_POWER, (within_risk - contracts) as f64);
+        }
+        self.decide(step, rule::ENTRY, 0.0, contracts as f64, || {
+            format!(
+                "{{\"decided\":[{},{}],\"vix\":{},\"equity\":{},\"credit\":{},\"wanted\":{wanted}}}",
+                known.day,
+                known.seconds,
+                known.vix,
+                known.equity as f64 / 100.0,
+                credit as f64 / 10_000.0
+            )
+        });
+        if contracts > 0 {
+            order.iter_mut().for_each(|leg| leg.contracts *= contracts);
+            self.open_condor(book, step, &chosen, expiry, &order, contracts);
+        }
+    }
+
+    pub(super) fn open_condor<M: Marks>(
+        &mut self,
+        book: &Book,
+        step: &mut Step<'_, M>,
+        chosen: &CondorStrikes,
+        expiry: ListedExpiry,
+        order: &[OrderLeg],
+        contracts: i64,
+    ) {
+        let position = self.new_position();
+        let fills = orders::fill(&book.costs, step.state.day, order, OrderKind::Package);
+        let buckets = [bucket::SHORT_PUT, bucket::LONG_PUT, bucket::SHORT_CALL, bucket::LONG_CALL];
+        let mut lots = [Lot { slot: 0, contracts: 0, bucket: 0, value: 0, reference: 0 }; 4];
+        let before = self.account.cash;
+        for (index, (leg, fill)) in order.iter().zip(&fills).enumerate() {
+            let lot = &mut lots[index];
+            lot.slot = step.legs.acquire(step.marks, step.state, step.path, leg.instrument);
+            lot.bucket = buckets[index];
+            self.account.trade(lot, true, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
+            self.record_trade(step, leg, fill, buckets[index], position, rule::ENTRY);
+        }
+        let credit = -order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
+        self.outcome.credit += credit;
+        let points = credit as f64 / (10_000.0 * contracts as f64);
+        let requirement = requirement_cents(chosen) * contracts;
+        self.condors.push(Condor {
+            position,
+            lots,
+            contracts,
+            opened: step.state.day,
+            expiry,
+            credit,
+            cash_flow: self.account.cash - before,
+            requirement,
+            max_loss: requirement - credit,
+            break_even: (chosen.short_put - points, chosen.short_call + points),
+            crossed: (false, false),
+            exit: None,
+        });
+    }
+
+    pub(super) fn trigger_exits<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
+        let Some(rule) = &book.condor else { return };
+        for index in 0..self.condors.len() {
+            let condor = &self.condors[index];
+            if condor.exit.is_some() {
+                continue;
+            }
+            let marked = condor.lots.iter().all(|lot| step.legs.quote(lot.slot).mid.is_finite());
+            let value: i64 = condor.lots.iter().map(|lot| lot.value).sum();
+            let gain = (condor.credit + value) as f64;
+            let credit = condor.credit as f64;
+            let dte = condor.expiry.day - step.state.day;
+            let exit = if marked && rule.stop.is_some_and(|stop| gain <= -stop * credit) {
+                Some(rule::STOP)
+            } else if marked && rule.profit_target.is_some_and(|target| gain >= target * credit) {
+                Some(rule::PROFIT_TARGET)
+            } else if rule.exit_dte.is_some_and(|exit| dte <= exit) {
+                Some(rule::EXIT_DTE)
+            } else {
+                None
+            };
+            if let Some(why) = exit {
+                let contracts = condor.contracts as f64;
+                self.condors[index].exit = Some(why);
+                self.decide(step, why, contracts, 0.0, || {
+                    format!("{{\"gain\":{},\"credit\":{},\"dte\":{dte}}}", gain / 100.0, credit / 100.0)
+                });
+            }
+        }
+    }
+
+    /// Closes one condor as a package; a long leg without a bid is left to settle.
+    pub(super) fn buy_back<M: Marks>(
+        &mut self,
+        book: &Book,
+        step: &mut Step<'_, M>,
+        index: usize,
+        rule: u16,
+        kind: OrderKind,
+    ) {
+        let mut condor = self.condors.remove(index);
+        let mut order = Vec::with_capacity(4);
+        let mut parts = Vec::with_capacity(4);
+        for lot in &condor.lots {
+            let quote = step.legs.quote(lot.slot);
+            if lot.contracts > 0 && orders::has_no_bid(&book.costs, &quote) {
+                self.note(step, incident::ZERO_BID, lot.contracts as f64);
+                self.stranded.push(*lot);
+                continue;
+            }
+            order.push(OrderLeg { instrument: step.legs.instrument(lot.slot), contracts: -lot.contracts, quote });
+            parts.push(*lot);
+        }
+        let fills = orders::fill(&book.costs, step.state.day, &order, kind);
+        for (lot, (leg, fill)) in parts.iter_mut().zip(order.iter().zip(&fills)) {
+            let cash = self.account.cash;
+            self.account.trade(lot, true, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
+            condor.cash_flow += self.account.cash - cash;
+            self.record_trade(step, leg, fill, lot.bucket, condor.position, rule);
+            step.legs.release(lot.slot);
+        }
+        self.close_condor(step, condor, rule);
+    }
+
+    pub(super) fn close_condor<M: Marks>(&mut self, step: &mut Step<'_, M>, condor: Condor, rule: u16) {
+        self.outcome.condors += 1;
+        self.outcome.winners += u32::from(condor.cash_flow > 0);
+        let double_breach = condor.crossed == (true, true);
+        self.outcome.double_breaches += u32::from(double_breach);
+        if let Some(record) = step.record.as_deref_mut() {
+            record.condors.push(ClosedCondor {
+                book: self.book_index,
+                position: condor.position,
+                opened: condor.opened,
+                closed: step.state.day,
+                contracts: condor.contracts,
+                credit_cents: condor.credit,
+                pnl_cents: condor.cash_flow,
+                max_loss_cents: condor.max_loss,
+                rule,
+                double_breach,
+            });
+        }
+    }
+}
+
+/// Requirement of one condor in cents: its worst payoff over all kinks and tails.
+fn requirement_cents(strikes: &CondorStrikes) -> i64 {
+    let leg =
+        |right, strike: f64, contracts| PayoffLeg { right, strike: (strike * 10_000.0).round() as i64, contracts };
+    let legs = [
+        leg(Right::Put, strikes.short_put, -1),
+        leg(Right::Put, strikes.long_put, 1),
+        leg(Right::Call, strikes.short_call, -1),
+        leg(Right::Call, strikes.long_call, 1),
+    ];
+    // As many long calls as short ones: the worst payoff is bounded.
+    payoff::requirement_cents(&legs).unwrap_or(i64::MAX / 4)
+}

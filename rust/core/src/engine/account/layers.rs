@@ -1,0 +1,267 @@
+//! The layers of the hedge: when they trade, what they buy, and how much.
+
+use super::margin::initial_margin;
+use super::{BookAccount, Layer, LayerChoice, Snapshot, Step};
+use crate::book::{Book, CondorSizing, HedgeLayer, LayerInstrument, LayerSizing, LayeredHedge, Rounding};
+use crate::calendar;
+use crate::costs::OrderKind;
+use crate::engine::ledger::Lot;
+use crate::engine::orders::{self, OrderLeg};
+use crate::engine::record::incident;
+use crate::instrument::{Day, Instrument, Right};
+use crate::marks::{Marks, OptionProduct, Quote};
+use crate::policy::rule;
+use crate::positions::expiries;
+use crate::positions::strikes::Series;
+
+impl BookAccount {
+    pub(super) fn base_condors(&self, book: &Book) -> f64 {
+        let target = match book.condor.as_ref().map(|condor| condor.sizing) {
+            Some(CondorSizing::Contracts(contracts)) => contracts,
+            Some(CondorSizing::Collateral(_)) => self.collateral_contracts,
+            None => 0,
+        };
+        self.open_contracts().max(target) as f64
+    }
+
+    pub(super) fn trade_layers<M: Marks>(
+        &mut self,
+        book: &Book,
+        hedge: &LayeredHedge,
+        step: &mut Step<'_, M>,
+        known: &Snapshot,
+    ) {
+        let day = step.state.day;
+        let is_premium_day = || {
+            let (year, month, _) = calendar::civil(day);
+            calendar::vix_expiry(year, month) == day
+        };
+        for (index, layer) in hedge.layers.iter().enumerate() {
+            let multiplier = known.targets.layer_multiplier.get(index).copied().unwrap_or(1.0);
+            let held = !self.layers[index].lots.is_empty();
+            if held && self.layers[index].roll_due {
+                self.purchase(book, hedge, step, known, index, multiplier);
+            } else if !held && (matches!(layer.sizing, LayerSizing::Weight(_)) || is_premium_day()) {
+                self.purchase(book, hedge, step, known, index, multiplier);
+                self.rebalance_due |= book.portfolio.is_some();
+            } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
+            {
+                let wanted = layer_contracts(self.base_condors(book), hedge, *weight, multiplier);
+                self.resize(book, step, index, wanted, rule);
+            }
+        }
+    }
+
+    /// Buys a layer anew, selling in the same package what it holds.
+    pub(super) fn purchase<M: Marks>(
+        &mut self,
+        book: &Book,
+        hedge: &LayeredHedge,
+        step: &mut Step<'_, M>,
+        known: &Snapshot,
+        index: usize,
+        multiplier: f64,
+    ) {
+        let layer = &hedge.layers[index];
+        let sold = self.layers[index].expiry.filter(|_| !self.layers[index].lots.is_empty());
+        let (instruments, expiry) = match self.choose_layer(step, layer, index, sold) {
+            Some(choice) => choice,
+            None => return,
+        };
+        let mut quotes = Vec::with_capacity(2);
+        for &(instrument, _) in &instruments {
+            quotes.push(step.legs.peek(step.marks, step.state, step.path, instrument));
+        }
+        if quotes.iter().any(|quote| !quote.mid.is_finite()) {
+            self.note(step, incident::UNMARKED, index as f64);
+            return;
+        }
+        let wanted = match &layer.sizing {
+            LayerSizing::Weight(weight) => layer_contracts(self.base_condors(book), hedge, *weight, multiplier),
+            LayerSizing::PremiumByFuture(rows) => {
+                let future = step.marks.forward(step.state, step.path, instruments[0].0);
+                let share = rows.iter().find(|row| future <= row.0).map_or(0.0, |row| row.1);
+                let price: f64 = instruments.iter().zip(&quotes).map(|(leg, quote)| leg.1 as f64 * quote.mid).sum();
+                (share * known.equity as f64 / (price.max(0.01) * 10_000.0)).floor() as i64
+            }
+        };
+        let wanted = self.affordable(book, step, layer, &instruments, &quotes, index, wanted);
+        let before = self.layers[index].contracts;
+        let rule = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
+        let mut order = Vec::with_capacity(4);
+        let mut old = Vec::with_capacity(2);
+        for lot in std::mem::take(&mut self.layers[index].lots) {
+            let quote = step.legs.quote(lot.slot);
+            if lot.contracts > 0 && orders::has_no_bid(&book.costs, &quote) {
+                self.note(step, incident::ZERO_BID, lot.contracts as f64);
+                self.stranded.push(lot);
+                continue;
+            }
+            order.push(OrderLeg { instrument: step.legs.instrument(lot.slot), contracts: -lot.contracts, quote });
+            old.push(lot);
+        }
+        for (&(instrument, sign), quote) in instruments.iter().zip(&quotes) {
+            if wanted > 0 {
+                order.push(OrderLeg { instrument, contracts: sign * wanted, quote: *quote });
+            }
+        }
+        let position = self.new_position();
+        self.decide(step, rule, before as f64, wanted as f64, || {
+            format!("{{\"decided\":[{},{}],\"vix\":{},\"expiry\":{expiry:?}}}", known.day, known.seconds, known.vix)
+        });
+        let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
+        let mut new_lots = Vec::with_capacity(2);
+        for (place, (leg, fill)) in order.iter().zip(&fills).enumerate() {
+            let bucket = self.layer_buckets[index];
+            let mut lot = match old.get(place) {
+                Some(lot) => *lot,
+                None => Lot {
+                    slot: step.legs.acquire(step.marks, step.state, step.path, leg.instrument),
+                    contracts: 0,
+                    bucket,
+                    value: 0,
+                    reference: 0,
+                },
+            };
+            let funded = leg.instrument.is_funded();
+            self.account.trade(&mut lot, funded, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
+            self.record_trade(step, leg, fill, bucket, position, rule);
+            if place < old.len() {
+                step.legs.release(lot.slot);
+            } else {
+                new_lots.push(lot);
+            }
+        }
+        let held = if new_lots.is_empty() { None } else { expiry };
+        let contracts = if new_lots.is_empty() { 0 } else { wanted };
+        self.layers[index] =
+            Layer { lots: new_lots, expiry: held, position, contracts, roll_due: false, roll_held: false };
+    }
+
+    /// The contracts of a layer with their signs and their expiry.
+    pub(super) fn choose_layer<M: Marks>(
+        &mut self,
+        step: &mut Step<'_, M>,
+        layer: &HedgeLayer,
+        index: usize,
+        sold: Option<Day>,
+    ) -> Option<LayerChoice> {
+        if layer.instrument == LayerInstrument::VixNote {
+            return Some((vec![(Instrument::VixNote, 1)], None));
+        }
+        let chosen = expiries::for_layer(&*step.marks, step.state, layer.dte, layer.roll_dte, layer.expiries, sold);
+        let Some((expiry, substitute)) = chosen else {
+            if !self.layers[index].roll_held {
+                self.layers[index].roll_held = true;
+                self.note(step, incident::ROLL_HELD, index as f64);
+            }
+            return None;
+        };
+        if substitute {
+            self.note(step, incident::SUBSTITUTE_EXPIRY, f64::from(expiry.day - step.state.day));
+        }
+        let series = Series { state: step.state, path: step.path, product: OptionProduct::Vix, expiry };
+        let legs = match layer.instrument {
+            LayerInstrument::VixFuture => vec![(Instrument::VixFuture { expiry: expiry.day }, 1)],
+            LayerInstrument::VixCallSpread(short_delta) => {
+                let long = series.by_delta(step.marks, Right::Call, layer.delta);
+                let short = series.by_delta(step.marks, Right::Call, short_delta);
+                if short <= long {
+                    return None;
+                }
+                vec![(series.option(Right::Call, long), 1), (series.option(Right::Call, short), -1)]
+            }
+            LayerInstrument::VixCall | LayerInstrument::VixNote => {
+                let strike = series.by_delta(step.marks, Right::Call, layer.delta);
+                vec![(series.option(Right::Call, strike), 1)]
+            }
+        };
+        Some((legs, Some(expiry.day)))
+    }
+
+    /// Changes the size of a layer in the contracts that it already holds.
+    pub(super) fn resize<M: Marks>(
+        &mut self,
+        book: &Book,
+        step: &mut Step<'_, M>,
+        index: usize,
+        wanted: i64,
+        rule: u16,
+    ) {
+        let change = wanted - self.layers[index].contracts;
+        if change == 0 || self.layers[index].contracts == 0 {
+            return;
+        }
+        let per_contract = self.layers[index].contracts;
+        let mut lots = std::mem::take(&mut self.layers[index].lots);
+        let order: Vec<OrderLeg> = lots
+            .iter()
+            .map(|lot| OrderLeg {
+                instrument: step.legs.instrument(lot.slot),
+                contracts: lot.contracts / per_contract * change,
+                quote: step.legs.quote(lot.slot),
+            })
+            .collect();
+        let blocked = order.iter().any(|leg| leg.contracts < 0 && orders::has_no_bid(&book.costs, &leg.quote));
+        if blocked || order.iter().any(|leg| !leg.quote.mid.is_finite()) {
+            self.layers[index].lots = lots;
+            self.note(step, incident::ZERO_BID, change as f64);
+            return;
+        }
+        self.decide(step, rule, per_contract as f64, wanted as f64, || String::from("{}"));
+        let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
+        for (lot, (leg, fill)) in lots.iter_mut().zip(order.iter().zip(&fills)) {
+            let funded = leg.instrument.is_funded();
+            self.account.trade(lot, funded, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
+            self.record_trade(step, leg, fill, lot.bucket, self.layers[index].position, rule);
+        }
+        self.layers[index].lots = lots;
+        self.layers[index].contracts = wanted;
+    }
+
+    /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
+    pub(super) fn affordable<M: Marks>(
+        &self,
+        book: &Book,
+        step: &mut Step<'_, M>,
+        layer: &HedgeLayer,
+        instruments: &[(Instrument, i64)],
+        quotes: &[Quote],
+        index: usize,
+        wanted: i64,
+    ) -> i64 {
+        if layer.instrument != LayerInstrument::VixFuture {
+            return wanted;
+        }
+        let own: i64 = self.layers[index].lots.iter().map(|lot| self.futures_margin(book, step, lot)).sum();
+        let free = (self.excess(book, step) + own).max(0);
+        let days_out = instruments[0].0.expiry().map_or(0, |expiry| expiry - step.state.day);
+        let each = initial_margin(book, step.state.day, quotes[0].mid, days_out);
+        let contracts = wanted.min(free / each.max(1));
+        if contracts < wanted {
+            self.note(step, incident::BUYING_POWER, (wanted - contracts) as f64);
+        }
+        contracts
+    }
+
+    pub(super) fn trigger_rolls<M: Marks>(&mut self, book: &Book, step: &Step<'_, M>) {
+        let Some(hedge) = &book.hedge else { return };
+        for (layer, rule) in self.layers.iter_mut().zip(&hedge.layers) {
+            let dte = layer.expiry.map(|expiry| expiry - step.state.day);
+            layer.roll_due |= rule.roll_dte > 0 && dte.is_some_and(|dte| dte <= rule.roll_dte);
+        }
+    }
+}
+
+/// Contracts of a layer: condors over the base, times weight and multiplier; at least one where the layer is active.
+fn layer_contracts(condors: f64, hedge: &LayeredHedge, weight: f64, multiplier: f64) -> i64 {
+    let exact = condors / hedge.per_condors * weight * multiplier;
+    if exact <= 0.0 {
+        return 0;
+    }
+    let rounded = match hedge.rounding {
+        Rounding::Nearest => exact.round(),
+        Rounding::Ceil => exact.ceil(),
+    };
+    (rounded as i64).max(1)
+}

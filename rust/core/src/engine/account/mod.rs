@@ -1,0 +1,356 @@
+//! One account on one path: settles, marks, trades and decides, step by step.
+
+mod condor;
+mod index;
+mod layers;
+mod margin;
+mod settle;
+
+use crate::book::Book;
+use crate::calendar::listing::ListedExpiry;
+use crate::costs::OrderKind;
+use crate::engine::ledger::{Account, Lot, bucket, unit_cents};
+use crate::engine::legs::LegTable;
+use crate::engine::orders::{self, OrderLeg};
+use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
+use crate::instrument::{Day, Instrument};
+use crate::market::MarketState;
+use crate::market::state::SettlementValue;
+use crate::marks::{Marks, flag};
+use crate::policy::{Policy, PolicyView, Targets, rule};
+
+/// What all accounts of a path share on one step.
+pub struct Step<'a, M: Marks> {
+    /// The market.
+    pub state: &'a MarketState,
+    /// Path of the block.
+    pub path: usize,
+    /// Marks.
+    pub marks: &'a mut M,
+    /// Legs of the block.
+    pub legs: &'a mut LegTable,
+    /// AM settlement of SPX options; asked for only where a leg of the path has reached its expiry day.
+    pub spx_settlement: SettlementValue,
+    /// Settlement of VIX derivatives; as above.
+    pub vix_settlement: SettlementValue,
+    /// Annualised 20-session volatility of the path up to its last close, decimal.
+    pub realised_vol: f64,
+    /// Where a recorded path writes.
+    pub record: Option<&'a mut Record>,
+}
+
+/// An open condor.
+#[derive(Debug, Clone)]
+struct Condor {
+    position: i64,
+    lots: [Lot; 4],
+    contracts: i64,
+    opened: Day,
+    expiry: ListedExpiry,
+    credit: i64,
+    cash_flow: i64,
+    requirement: i64,
+    max_loss: i64,
+    break_even: (f64, f64),
+    crossed: (bool, bool),
+    exit: Option<u16>,
+}
+
+/// A hedge layer and what it holds.
+#[derive(Debug, Clone, Default)]
+struct Layer {
+    lots: Vec<Lot>,
+    expiry: Option<Day>,
+    position: i64,
+    contracts: i64,
+    roll_due: bool,
+    roll_held: bool,
+}
+
+/// The contracts of a layer with their signs, and their expiry.
+type LayerChoice = (Vec<(Instrument, i64)>, Option<Day>);
+
+/// What was known on the step before: orders are decided on it.
+#[derive(Debug, Clone)]
+struct Snapshot {
+    day: Day,
+    seconds: i32,
+    equity: i64,
+    vix: f64,
+    vix9d: f64,
+    rate: f64,
+    dividend_yield: f64,
+    spot: f64,
+    realised_vol: f64,
+    targets: Targets,
+}
+
+/// One book on one path.
+pub struct BookAccount {
+    book_index: u32,
+    account: Account,
+    condors: Vec<Condor>,
+    layers: Vec<Layer>,
+    layer_buckets: Vec<u16>,
+    stranded: Vec<Lot>,
+    index: Option<Lot>,
+    snapshot: Option<Snapshot>,
+    targets: Targets,
+    next_position: i64,
+    entered: Option<Day>,
+    hedged: Option<Day>,
+    rebalance_due: bool,
+    called: bool,
+    collateral_contracts: i64,
+    session_low_excess: i64,
+    peak: i64,
+    hedge_pnl: i64,
+    outcome: Outcome,
+    pnl_row: Vec<i64>,
+}
+
+impl BookAccount {
+    /// A book before its first step. `layer_buckets` are the P&L buckets of its layers.
+    pub fn new(book_index: u32, book: &Book, layer_buckets: Vec<u16>, n_buckets: usize) -> Self {
+        let capital = (book.capital * 100.0).round() as i64;
+        let n_layers = layer_buckets.len();
+        Self {
+            book_index,
+            account: Account::new(capital, n_buckets),
+            condors: Vec::new(),
+            layers: vec![Layer::default(); n_layers],
+            layer_buckets,
+            stranded: Vec::new(),
+            index: None,
+            snapshot: None,
+            targets: Targets::base(n_layers),
+            next_position: 0,
+            entered: None,
+            hedged: None,
+            rebalance_due: book.portfolio.is_some(),
+            called: false,
+            collateral_contracts: 0,
+            session_low_excess: i64::MAX,
+            peak: capital,
+            hedge_pnl: 0,
+            outcome: Outcome { final_equity: capital, ..Outcome::default() },
+            pnl_row: Vec::new(),
+        }
+    }
+
+    /// Cash plus the value of everything held, in cents.
+    pub fn equity(&self) -> i64 {
+        self.account.cash + self.lots().map(|lot| lot.value).sum::<i64>()
+    }
+
+    fn lots(&self) -> impl Iterator<Item = &Lot> {
+        let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
+        let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
+        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+    }
+
+    /// Everything held: contract and signed number.
+    pub fn held(&self, legs: &LegTable) -> Vec<(Instrument, i64)> {
+        self.lots().map(|lot| (legs.instrument(lot.slot), lot.contracts)).collect()
+    }
+
+    fn open_contracts(&self) -> i64 {
+        self.condors.iter().map(|condor| condor.contracts).sum()
+    }
+
+    fn note<M: Marks>(&self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+        if let Some(record) = step.record.as_deref_mut() {
+            let (day, seconds) = (step.state.day, step.state.seconds);
+            record.incidents.push(Incident { book: self.book_index, day, seconds, kind, value });
+        }
+    }
+
+    fn decide<M: Marks>(
+        &self,
+        step: &mut Step<'_, M>,
+        rule: u16,
+        before: f64,
+        after: f64,
+        inputs: impl FnOnce() -> String,
+    ) {
+        if let Some(record) = step.record.as_deref_mut() {
+            let (day, seconds) = (step.state.day, step.state.seconds);
+            let decision = Decision { book: self.book_index, day, seconds, rule, before, after, inputs: inputs() };
+            record.decisions.push(decision);
+        }
+    }
+
+    /// Marks everything held at the quotes of the step.
+    pub fn mark<M: Marks>(&mut self, step: &mut Step<'_, M>) {
+        let Self { account, condors, layers, stranded, index, .. } = self;
+        let mut unmarked = 0;
+        let mut mark = |lot: &mut Lot| {
+            let instrument = step.legs.instrument(lot.slot);
+            let quote = step.legs.quote(lot.slot);
+            if quote.mid.is_finite() {
+                account.mark(lot, instrument.is_funded(), unit_cents(instrument, quote.mid));
+                if !instrument.is_funded() && step.state.is_close {
+                    account.pay_variation(lot, unit_cents(instrument, quote.mid));
+                }
+            } else {
+                unmarked += 1;
+            }
+        };
+        condors.iter_mut().flat_map(|condor| condor.lots.iter_mut()).for_each(&mut mark);
+        layers.iter_mut().flat_map(|layer| layer.lots.iter_mut()).for_each(&mut mark);
+        stranded.iter_mut().chain(index.iter_mut()).for_each(&mut mark);
+        if unmarked > 0 {
+            self.note(step, incident::UNMARKED, f64::from(unmarked));
+        }
+        let (state, path) = (step.state, step.path);
+        let extreme = |column: &[f64]| column.get(path).copied().filter(|x| x.is_finite()).unwrap_or(state.spot[path]);
+        let (low, high) = (extreme(&state.low).min(state.spot[path]), extreme(&state.high).max(state.spot[path]));
+        for condor in &mut self.condors {
+            if condor.opened < state.day {
+                condor.crossed.0 |= low < condor.break_even.0;
+                condor.crossed.1 |= high > condor.break_even.1;
+            }
+        }
+    }
+
+    /// Fills what was decided before: closings, rolls, purchases, entries, rebalancing.
+    pub fn execute<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
+        let Some(known) = self.snapshot.take() else { return };
+        if self.called {
+            self.forced_close(book, step);
+        }
+        let mut index = 0;
+        while index < self.condors.len() {
+            match self.condors[index].exit {
+                Some(rule) => {
+                    let kind = if rule == rule::STOP { OrderKind::Stop } else { OrderKind::Package };
+                    self.buy_back(book, step, index, rule, kind);
+                }
+                None => index += 1,
+            }
+        }
+        let session_time = |seconds: i32| step.state.seconds >= seconds || step.state.is_close;
+        let (hedge_time, entry_time) = (
+            book.hedge.as_ref().is_some_and(|hedge| session_time(hedge.trade_seconds)),
+            book.condor.as_ref().is_some_and(|condor| session_time(condor.entry_seconds)),
+        );
+        if hedge_time && self.hedged != Some(step.state.day) {
+            self.hedged = Some(step.state.day);
+            if let Some(hedge) = &book.hedge {
+                self.trade_layers(book, hedge, step, &known);
+            }
+        }
+        if entry_time && self.entered != Some(step.state.day) {
+            self.entered = Some(step.state.day);
+            self.enter(book, step, &known);
+        }
+        self.rebalance(book, step);
+        self.snapshot = Some(known);
+    }
+
+    /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
+    pub fn conclude<M: Marks, P: Policy>(&mut self, book: &Book, policy: &mut P, step: &mut Step<'_, M>) {
+        let requirement = self.condor_requirement() + self.futures_requirement(book, step);
+        let excess = self.excess(book, step);
+        self.session_low_excess = self.session_low_excess.min(excess);
+        // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
+        if excess < 0 && requirement > 0 {
+            self.called = true;
+            self.outcome.margin_calls += 1;
+            self.note(step, incident::MARGIN_CALL, excess as f64 / 100.0);
+        }
+        self.trigger_exits(book, step);
+        self.trigger_rolls(book, step);
+        let equity = self.equity();
+        let view = PolicyView {
+            state: step.state,
+            path: step.path,
+            equity,
+            open_contracts: self.open_contracts(),
+            realised_vol: step.realised_vol,
+        };
+        policy.decide(book, &view, &mut self.targets);
+        let (state, path) = (step.state, step.path);
+        // The vector of the step before is used again.
+        let mut targets = self.snapshot.take().map_or_else(|| Targets::base(0), |known| known.targets);
+        targets.clone_from(&self.targets);
+        self.snapshot = Some(Snapshot {
+            day: state.day,
+            seconds: state.seconds,
+            equity,
+            vix: state.vix_quoted[path],
+            vix9d: state.vix9d[path],
+            rate: state.rate[path],
+            dividend_yield: state.dividend_yield[path],
+            spot: state.spot[path],
+            realised_vol: step.realised_vol,
+            targets,
+        });
+        if state.is_close {
+            self.close_session(step, equity, requirement);
+        }
+    }
+
+    fn close_session<M: Marks>(&mut self, step: &mut Step<'_, M>, equity: i64, requirement: i64) {
+        let mut pnl = std::mem::take(&mut self.pnl_row);
+        self.account.take_pnl(&mut pnl);
+        self.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
+        self.peak = self.peak.max(equity);
+        self.outcome.max_drawdown = self.outcome.max_drawdown.max(self.peak - equity);
+        self.outcome.final_equity = equity;
+        self.outcome.hedge_pnl = self.hedge_pnl;
+        if let Some(record) = step.record.as_deref_mut() {
+            let series: &mut BookSeries = &mut record.books[self.book_index as usize];
+            series.equity.push(equity);
+            series.cash.push(self.account.cash);
+            series.margin.push(requirement);
+            series.excess.push(self.session_low_excess);
+            series.open_contracts.push(self.condors.iter().map(|condor| condor.contracts).sum());
+            series.pnl.extend_from_slice(&pnl);
+        }
+        self.session_low_excess = i64::MAX;
+        self.pnl_row = pnl;
+    }
+
+    fn record_trade<M: Marks>(
+        &self,
+        step: &mut Step<'_, M>,
+        leg: &OrderLeg,
+        fill: &orders::LegFill,
+        bucket: u16,
+        position: i64,
+        rule: u16,
+    ) {
+        let hypothetical = bucket >= bucket::FIRST_LAYER && leg.quote.flags & flag::HYPOTHETICAL != 0;
+        if hypothetical {
+            self.note(step, incident::HYPOTHETICAL, leg.contracts as f64);
+        }
+        if let Some(record) = step.record.as_deref_mut() {
+            record.trades.push(Trade {
+                book: self.book_index,
+                day: step.state.day,
+                seconds: step.state.seconds,
+                instrument: leg.instrument,
+                contracts: leg.contracts,
+                mid: leg.quote.mid,
+                price: fill.price,
+                fee_cents: fill.fee_cents,
+                slippage_cents: leg.contracts * (fill.price_cents - fill.mid_cents),
+                bucket,
+                position,
+                rule,
+                flags: leg.quote.flags,
+            });
+        }
+    }
+
+    fn new_position(&mut self) -> i64 {
+        self.next_position += 1;
+        self.next_position
+    }
+
+    /// What is kept of this book.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+}
