@@ -83,3 +83,8 @@ def test_what_is_no_book_or_no_history_is_refused_in_one_line():
     for arguments in ((["unhedged"], history), (5, history), (book, days), (book, history, "surface")):
         with pytest.raises(alvh.ConfigError, match=r"^CFG063 backtest [^\n]*$"):
             alvh.backtest(*arguments)
+
+
+def test_a_frame_is_no_path_of_a_chain():
+    with pytest.raises(DataError, match=r"^CHN035 Chain path: got DataFrame, .*from_frame$"):
+        alvh.Chain.read(pd.DataFrame({"strike": [1.0]}), format="cboe")

@@ -39,7 +39,7 @@ def whole_days(values: Any, source: str, field: str) -> npt.NDArray[np.datetime6
             values = getattr(values, "dt", values).tz_localize(None)
         elif isinstance(values, dt.datetime):
             values = _naive(values)
-        elif dtype == object or isinstance(values, list | tuple):
+        elif isinstance(values, list | tuple) or getattr(dtype, "kind", "") == "O":
             values = [_naive(value) if isinstance(value, dt.datetime) else value for value in values]
         return np.asarray(values, dtype="datetime64[D]")
     except (TypeError, ValueError, OverflowError) as error:

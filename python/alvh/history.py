@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core, calendar
+from alvh._dates import whole_days
 from alvh.errors import ConfigError, DataError, SchemaError
 from alvh.readers import SYNONYMS, Table, read_table
 
@@ -882,11 +883,8 @@ def _contract_expiry(label: str, table: Table, row: int) -> np.datetime64:
     means the first such year whose contract has not expired on its first row.
     """
     if named := re.fullmatch(r"(?i)vx_(\d{4}-\d{2}-\d{2})\.csv(\.gz)?", table.source):
-        try:
-            day = np.datetime64(named[1], "D")
-        except ValueError:
-            day = np.datetime64("NaT")
-        if np.datetime64("2004-01-01") <= day <= np.datetime64("2035-12-31"):
+        day: np.datetime64 = whole_days([named[1]], table.source, "name")[0]
+        if np.datetime64("2004-01-01", "D") <= day <= np.datetime64("2035-12-31", "D"):
             return day
     month, years = 0, range(0)
     if match := re.search(r"\((\w{3})\w*\s+'?(\d{2}|\d{4})\)", label):
