@@ -492,3 +492,66 @@ def test_a_vix_open_that_no_close_bears_out_is_dropped(spx, vix):
     row = history.quality.query("check == 'bad print at the open'").iloc[0]
     assert (row["count"], row["first"]) == (1, f"{vix.index[40]:%Y-%m-%d}")
     assert "bad print at the open" not in set(History.load(spx, right).quality["check"])
+
+
+# What an outside user met.
+
+
+@pytest.mark.parametrize("levels", [("Price", "Ticker"), ("Ticker", "Price")])
+def test_yfinance_csv_with_either_level_first(spx, vix, base, tmp_path, levels):
+    pairs = [(name, "^GSPC") if levels[0] == "Price" else ("^GSPC", name) for name in spx.columns]
+    frame = spx.set_axis(pd.MultiIndex.from_tuples(pairs, names=levels), axis=1)
+    frame.to_csv(tmp_path / "spx.csv")
+    assert History.load(tmp_path / "spx.csv", vix).data_hash == base.data_hash
+
+
+def test_words_beside_the_prices_are_not_read(spx, vix, base, tmp_path):
+    worded = spx.assign(Symbol="^GSPC", **{"Change %": "0.5%"})
+    worded.to_csv(tmp_path / "spx.csv")
+    for source in (worded, tmp_path / "spx.csv"):
+        assert History.load(source, vix).data_hash == base.data_hash
+    # A price is never taken for a word.
+    wrong = spx.astype(object)
+    wrong.iloc[5, 3] = "abc"
+    assert error_of(DataError, lambda: History.load(wrong, vix)).code == "ROW001"
+
+
+def test_a_line_of_blanks_is_no_row(spx, vix, base, tmp_path):
+    path = write(spx, tmp_path / "spx.csv")
+    path.write_text(path.read_text() + "   \n \t\n")
+    assert History.load(path, vix).data_hash == base.data_hash
+
+
+def test_vx_by_code_and_by_the_name_of_the_file(spx, vix, tmp_path):
+    monthly = alvh.calendar.vx_expiries("2010-01-04", "2010-12-31")
+    header = "Trade Date,Futures,Open,High,Low,Close,Settle,Change,Total Volume,EFP,Open Interest"
+    hashes = set()
+    for style in ("X (%b %y)", "X (%b %Y)", "VX/{code}0", "VX+VXT/{code}0", "VX{code}10", "named"):
+        folder = tmp_path / f"{len(hashes)}{abs(hash(style))}"
+        folder.mkdir()
+        for i, expiry in enumerate(monthly[:4]):
+            date = expiry.astype(object)
+            label = date.strftime(style.format(code="FGHJKMNQUVXZ"[date.month - 1]))
+            kept = DAYS[:60][DAYS[:60] <= expiry]
+            lines = [f"{day},{label},0,0,0,0,{20 + i},0,0,0,0" for day in kept]
+            (folder / f"VX_{expiry if style == 'named' else i}.csv").write_text("\n".join([header, *lines]))
+        hashes.add(History.load(spx, vix, vx=folder).data_hash)
+    assert len(hashes) == 1
+
+
+def test_small_percent_rates_of_a_named_series(spx, vix):
+    rates = pd.DataFrame({"observation_date": DAYS, "DGS3MO": 0.05})
+    column = History.load(spx, vix, rates=rates).columns["rate"]
+    np.testing.assert_allclose(column, 4 * np.log1p(0.0005 / 4))
+
+
+def test_settlements_and_indices_in_wrong_units(spx, vix):
+    def call(**sources):
+        return lambda: History.load(spx, vix, **sources)
+
+    for value in (-1.0, 1.0, 1e5):
+        wrong = pd.Series(value, spx.index)
+        assert error_of(DataError, call(settlement=wrong)).code == "ROW019"
+        assert error_of(DataError, call(vix_settlement=wrong)).code == "ROW019"
+    for name in ("vix9d", "vix3m", "vix6m", "vvix", "skew"):
+        assert error_of(DataError, call(**{name: pd.Series(0.9, spx.index)})).code == "ROW012"

@@ -80,11 +80,32 @@ def backtest(
     DataError
         When the history is too short.
     """
+    from alvh.history import History
     from alvh.study import Study
 
+    if not isinstance(books, Iterable | Book):
+        raise ConfigError("CFG063", "backtest", "books", type(books).__name__, "a Book or several")
     wanted = (books,) if isinstance(books, Book) else tuple(books)
     if not wanted:
         raise ConfigError("CFG062", "backtest", "books", "none", "at least one book")
+    for position, book in enumerate(wanted):
+        if not isinstance(book, Book):
+            raise ConfigError(
+                "CFG063",
+                "backtest",
+                f"books[{position}]",
+                repr(book)[:40],
+                "a Book",
+                hint="see alvh.books.named",
+            )
+    if not isinstance(history, History):
+        kind = type(history).__name__
+        raise ConfigError("CFG063", "backtest", "history", kind, "a History", hint="see History.load")
+    if marks is not None and not isinstance(marks, SurfaceMarks | QuoteMarks):
+        kind = type(marks).__name__
+        raise ConfigError(
+            "CFG063", "backtest", "marks", kind, "alvh.marks.surface(history) or .quotes(chain)"
+        )
     history.require_sessions(min_sessions)
     marks = surface(history) if marks is None else marks
     raw = _run(wanted, history, marks)

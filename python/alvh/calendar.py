@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core
+from alvh._dates import whole_days
 
 __all__ = [
     "close_time",
@@ -35,7 +36,7 @@ _LISTED = np.dtype([("day", "datetime64[D]"), ("settlement", "U2"), ("weekly", n
 
 
 def _day(date: Date) -> int:
-    return int(np.asarray(date, dtype="datetime64[D]").astype(np.int64))
+    return int(whole_days(date, "calendar", "date").astype(np.int64))
 
 
 def _dates(days: npt.NDArray[np.int32]) -> Dates:
@@ -103,7 +104,7 @@ def close_time(dates: Date | npt.ArrayLike) -> npt.NDArray[np.timedelta64]:
     DataError
         ``CAL001``: a date outside 1990-01-02..2035-12-31.
     """
-    days = np.asarray(dates, dtype="datetime64[D]").astype(np.int64)
+    days = whole_days(dates, "calendar", "date").astype(np.int64)
     seconds = _core.calendar_close_seconds(np.ascontiguousarray(days).ravel()).reshape(days.shape)
     return np.where(seconds < 0, np.timedelta64("NaT", "s"), seconds.astype("timedelta64[s]"))
 

@@ -458,6 +458,10 @@ def _product_codes(products: Sequence[str] | str) -> list[int]:
 
 
 def _paths(path: Any) -> list[Path]:
+    if hasattr(path, "columns"):
+        raise DataError(
+            "CHN035", "Chain", "path", type(path).__name__, "a path or several", hint="use Chain.from_frame"
+        )
     if isinstance(path, str | Path):
         if any(letter in str(path) for letter in "*?["):
             found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]

@@ -6,6 +6,7 @@ wrong, what was missing and what was done about it stands in :attr:`History.qual
 
 from __future__ import annotations
 
+import calendar as calendar_names
 import datetime as dt
 import hashlib
 import importlib.util
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core, calendar
+from alvh._dates import whole_days
 from alvh.errors import ConfigError, DataError, SchemaError
 from alvh.readers import SYNONYMS, Table, read_table
 
@@ -43,6 +45,8 @@ VX_TIMES_TEN_MEDIAN = 60.0
 VX_FLOOR = 5.0
 # Since 1990 no US money-market rate was above 10 %: a larger number is in percent.
 DECIMAL_RATE_LIMIT = 0.10
+# Series that their publishers (FRED, the New York Fed) quote in percent: 0.07 % in 2011 looks like a decimal.
+PERCENT_SERIES = re.compile(r"dgs\d+(mo)?|dtb\d+(mo|wk)?|tb3ms|gs\d+m?|dff|fedfunds|effr|sofr|irx")
 # SPY prices above this are in 1/10000 USD.
 SPY_TICKS_MEDIAN = 10_000.0
 # Between SPY's highest and the index's lowest price of each era: what lies below cannot be the index.
@@ -60,6 +64,11 @@ BAD_PRINT_WINDOW = 21
 # A VIX open beyond this multiple of both the close before and its own close is bad (36.55 on 2004-01-21 between
 # closes of 15.21 and 14.34). All others of 1990-2017 stay within 1.19 of the nearer one.
 BAD_OPEN = 1.5
+# An index of Cboe that never was above this is in decimals: the calmest VIX9D ever was above 6.
+INDEX_FLOOR = 3.0
+# How far a settlement may be from the close of its session: SPX moved 10 % from open to close at worst (1987
+# apart, 20 %), VIX by a factor of 1.8 (2018-02-05, 17.3 to 37.3 from the close before).
+SETTLEMENT_RANGE = {"spx_settlement": 1.4, "vix_settlement": 4.0}
 # A rate is carried on over at most so many calendar days.
 RATE_CARRIED_DAYS = 14
 # Relative slack of open, high, low, close: prices of common files are rounded to six decimals.
@@ -173,7 +182,7 @@ class History:
         dividend_yield : float, optional
             Continuous dividend yield of the index [decimal].
         rates_unit : {"auto", "percent", "decimal"}, optional
-            ``"auto"`` takes rates as percent when one since 1990 is above 0.10.
+            ``"auto"`` takes rates as percent when one since 1990 is above 0.10, or by a FRED series name.
         spy_scale : float, optional
             Factor from file to USD; by default 1/10000 when the median is above 10,000.
         missing : {"raise", "flag", "drop"}, optional
@@ -217,7 +226,8 @@ class History:
         for name, source in (("spx_settlement", settlement), ("vix_settlement", vix_settlement)):
             if source is not None:
                 table = _daily(source, name.replace("spx_", ""), today, log)
-                columns[name] = _on_days(table, _close(table), days)
+                level = columns["spx_close" if name == "spx_settlement" else "vix_close"]
+                columns[name] = _settlements(table, level, SETTLEMENT_RANGE[name], days)
         if spy is not None:
             columns |= _spy(spy, spy_scale, columns["spx_close"], days, today, log)
         if vx is not None:
@@ -699,6 +709,10 @@ def _optional_index(
 ) -> npt.NDArray[np.float64]:
     table = _daily(source, name, today, log)
     values = _close(table).copy()
+    if np.isfinite(values).any() and np.nanmax(values) < INDEX_FLOOR:
+        row = int(np.flatnonzero(np.isfinite(values))[0])
+        hint = "looks like a decimal; multiply by 100"
+        raise table.fault("ROW012", row, "close", values[row], f"{name} in points", hint)
     low, high = BAD_PRINT[name]
     bad = np.zeros(values.size, dtype=bool)
     good: list[float] = []
@@ -718,6 +732,21 @@ def _optional_index(
     return aligned
 
 
+def _settlements(
+    table: Table, level: npt.NDArray[np.float64], factor: float, days: npt.NDArray[np.datetime64]
+) -> npt.NDArray[np.float64]:
+    """Settlements by session; one far from that session's close is in the wrong unit or of another index."""
+    aligned = _on_days(table, _close(table), days)
+    with np.errstate(invalid="ignore"):
+        bad = ~np.isnan(aligned) & ~((aligned > level / factor) & (aligned < level * factor))
+    if bad.any():
+        session = int(np.flatnonzero(bad)[0])
+        row = int(np.searchsorted(table.day, days[session]))
+        expected = f"a settlement within a factor {factor:g} of the close {level[session]:g}"
+        raise table.fault("ROW019", row, "settlement", aligned[session], expected)
+    return aligned
+
+
 def _rates(
     source: object, unit: str, days: npt.NDArray[np.datetime64], today: np.datetime64, log: _Log
 ) -> npt.NDArray[np.float64]:
@@ -732,7 +761,9 @@ def _rates(
     recent = values[table.day >= np.datetime64("1990-01-01")]
     if not recent.size:
         raise DataError("HIS005", table.source, "rows", "no rate since 1990", "at least 1")
-    percent = unit == "percent" or (unit == "auto" and float(np.max(np.abs(recent))) > DECIMAL_RATE_LIMIT)
+    named = any(PERCENT_SERIES.fullmatch(name) for name in table.columns)
+    large = float(np.max(np.abs(recent))) > DECIMAL_RATE_LIMIT
+    percent = unit == "percent" or (unit == "auto" and (named or large))
     simple = values / 100 if percent else values
     bad = ~(np.abs(simple) <= 0.25)
     if bad.any():
@@ -875,20 +906,36 @@ def _contract(
 
 
 def _contract_expiry(label: str, table: Table, row: int) -> np.datetime64:
-    """Find the final settlement day of ``F (Jan 05)``: the one in that month by the calendar."""
-    match = re.search(r"\((\w{3})\w*\s+'?(\d{2}|\d{4})\)", label)
-    try:
-        month = dt.datetime.strptime(match[1], "%b").month if match else 0
-    except ValueError:
-        month = 0
-    year = int(match[2]) if match else 0
-    year += 2000 if year < 100 else 0
-    if month and 2004 <= year <= 2035:
-        first = np.datetime64(f"{year:04d}-{month:02d}-01", "D")
-        found = calendar.vx_expiries(first, first + np.timedelta64(27, "D"))
-        if found.size:
-            return np.datetime64(found[0], "D")
-    raise table.fault("ROW017", row, "contract", repr(label[:40]), "a listed contract such as 'F (Jan 05)'")
+    """Find the final settlement day: the file's name says it, else the one in the contract's month.
+
+    Labels are ``F (Jan 05)``, ``F (Jan 2005)`` and codes such as ``VX/F5`` or ``VX+VXT/F5``, whose one digit
+    means the first such year whose contract has not expired on its first row.
+    """
+    if named := re.fullmatch(r"(?i)vx_(\d{4}-\d{2}-\d{2})\.csv(\.gz)?", table.source):
+        day: np.datetime64 = whole_days([named[1]], table.source, "name")[0]
+        if np.datetime64("2004-01-01", "D") <= day <= np.datetime64("2035-12-31", "D"):
+            return day
+    month, years = 0, range(0)
+    if match := re.search(r"\((\w{3})\w*\s+'?(\d{2}|\d{4})\)", label):
+        names = [name.lower() for name in calendar_names.month_abbr]
+        month = names.index(match[1].lower()) if match[1].lower() in names else 0
+        year = int(match[2]) + (2000 if len(match[2]) == 2 else 0)
+        years = range(year, year + 1)
+    elif match := re.fullmatch(r"VX(?:\+VXT)?[/ ]?([FGHJKMNQUVXZ])(\d{1,2})", label.strip()):
+        month = "FGHJKMNQUVXZ".index(match[1]) + 1
+        first_year = int(str(table.day[row])[:4])
+        span = 10 ** len(match[2])
+        year = first_year + (int(match[2]) - first_year) % span
+        years = range(year, year + span + 1, span)
+    for year in years:
+        if month and 2004 <= year <= 2035:
+            first = np.datetime64(f"{year:04d}-{month:02d}-01", "D")
+            found = calendar.vx_expiries(first, first + np.timedelta64(27, "D"))
+            if found.size and (len(years) == 1 or found[0] >= table.day[row]):
+                return np.datetime64(found[0], "D")
+    raise table.fault(
+        "ROW017", row, "contract", repr(label[:40]), "a listed contract such as 'F (Jan 05)' or 'VX/F5'"
+    )
 
 
 def _continuous(table: Table) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -82,6 +82,10 @@ def option_margin(
     >>> option_margin(legs), option_margin(legs, apply_credit=False)
     (2700.0, 3200.0)
     """
+    if not isinstance(legs, Iterable) or isinstance(legs, str):
+        rule = "a sequence of (right, strike, contracts, price)"
+        raise DataError("MRG001", "option_margin", "legs", repr(legs)[:40], rule)
+    legs = list(legs)
     rows = [_row(index, leg) for index, leg in enumerate(legs)]
     dated = sum(len(leg) == 5 for leg in legs)
     if dated not in (0, len(rows)):

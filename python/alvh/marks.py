@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _core
+from alvh._dates import whole_days
+from alvh.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,9 +21,16 @@ __all__ = ["QuoteMarks", "SurfaceMarks", "quotes", "surface"]
 
 Product = Literal["SPX", "SPXW", "VIX"]
 
+# What numpy makes of "20180205" lies far outside.
+FIRST_DAY, LAST_DAY = np.datetime64("1900-01-01", "D"), np.datetime64("2200-01-01", "D")
 
-def _days(values: ArrayLike) -> NDArray[np.int32]:
-    return np.asarray(values, dtype="datetime64[D]").astype(np.int32)
+
+def _days(values: Any, field: str) -> NDArray[np.int32]:
+    days = whole_days(values, "surface", field)
+    if not ((days >= FIRST_DAY) & (days <= LAST_DAY)).all():
+        shown = " ".join(repr(values).split())[:60]
+        raise DataError("TIM001", "surface", field, shown, "dates such as 2018-02-05")
+    return days.astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -148,9 +157,16 @@ class SurfaceMarks:
         product: Product | None,
         time: str,
     ) -> tuple[Any, Any, Any]:
-        day, last, level = np.broadcast_arrays(
-            _days(date), _days(expiry), np.asarray(strike, dtype=np.float64)
-        )
+        try:
+            day, last, level = np.broadcast_arrays(
+                _days(date, "date"), _days(expiry, "expiry"), np.asarray(strike, dtype=np.float64)
+            )
+        except (TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            value = f"{np.shape(date)}, {np.shape(expiry)}, {np.shape(strike)}"
+            expected = "dates, expiries and numbers that broadcast"
+            raise DataError("ROW018", "surface", "strike", value, expected) from error
         columns = _core.surface_rows(
             self.history.source(),
             np.ascontiguousarray(day.ravel()),

@@ -276,7 +276,7 @@ def _from_text(text: str, source: str, intraday: bool, tz: str | None) -> Table:
             (reader.line_num, row)
             for reader in [csv.reader(io.StringIO(text, newline=""))]
             for row in reader
-            if any(row)
+            if any(cell.strip() for cell in row)
         ]
     except csv.Error as error:
         raise DecodeError("HIS002", source, "text", str(error), "comma-separated values") from error
@@ -310,7 +310,7 @@ def _from_text(text: str, source: str, intraday: bool, tz: str | None) -> Table:
     for name, column in cells.items():
         if name == "contract":
             words[name] = tuple(column)
-        else:
+        elif name in SYNONYMS or not _is_text(column):
             columns[name] = _parse_numbers(column, source, name, position)
     return Table(source, day, seconds, columns, words, lines, "line")
 
@@ -321,14 +321,16 @@ def _find_header(rows: list[tuple[int, list[str]]], source: str) -> tuple[int, l
     The header is the first of the first five rows that names a date column; a disclaimer may stand before it.
     """
     for start, (line, row) in enumerate(rows[:5]):
-        if row[0].strip() == "Price" and len(rows) > start + 2 and rows[start + 1][1][0].strip() == "Ticker":
-            # yfinance's MultiIndex as CSV: Price,Close,... / Ticker,^GSPC,... / Date,,,
-            tickers = {cell.strip() for cell in rows[start + 1][1][1:]}
+        levels = {rows[i][1][0].strip(): rows[i] for i in (start, start + 1) if i < len(rows)}
+        if levels.keys() == {"Price", "Ticker"} and len(rows) > start + 2:
+            # yfinance's MultiIndex as CSV, in either order: Price,Close,... / Ticker,^GSPC,... / Date,,,
+            tickers = {cell.strip() for cell in levels["Ticker"][1][1:]}
             if len(tickers) != 1:
                 raise SchemaError(
                     "COL005", source, "Ticker", f"{len(tickers)} tickers", "one ticker", f"line {line}"
                 )
-            return start, _canonical(["Date", *row[1:]], source, f"line {line}"), 2
+            price_line, prices = levels["Price"]
+            return start, _canonical(["Date", *prices[1:]], source, f"line {price_line}"), 2
         spellings = [" ".join(cell.strip().lower().replace("_", " ").split()) for cell in row]
         if any(spelling in SYNONYMS["date"] for spelling in spellings):
             return start, _canonical(row, source, f"line {line}"), 0
@@ -340,6 +342,16 @@ def _find_header(rows: list[tuple[int, list[str]]], source: str) -> tuple[int, l
         repr(found),
         "a header with a date column (" + ", ".join(SYNONYMS["date"][:3]) + ", ...)",
     )
+
+
+def _is_text(cells: list[str]) -> bool:
+    """Whether the first filled cell of a column under an unknown name is no number: a ticker, not a price."""
+    first = next((cell for cell in cells if cell.lower() not in _MISSING), "0")
+    try:
+        float(first.replace(",", ""))
+    except ValueError:
+        return True
+    return False
 
 
 def _parse_numbers(cells: list[str], source: str, name: str, position: Callable[[int], str]) -> FloatColumn:
@@ -506,7 +518,8 @@ def _from_frame(data: Any, source: str, intraday: bool, tz: str | None) -> Table
             columns[name] = values
         else:
             cells = ["" if value is None else str(value).strip() for value in column]
-            columns[name] = _parse_numbers(cells, source, name, position)
+            if name in SYNONYMS or not _is_text(cells):
+                columns[name] = _parse_numbers(cells, source, name, position)
     return Table(source, day, seconds, columns, words, lines, "row")
 
 
