@@ -276,7 +276,9 @@ def _marks_lines(study: Study) -> list[str]:
         return []
     reasons = "; ".join(f"{text} {counts[key]:,}" for key, text in _NOT_QUOTED.items() if counts.get(key))
     rest = f"; the surface stands in for the rest ({reasons})" if reasons else ""
-    closes = "End-of-day quotes are for the close: a study on quotes trades there only, never at 09:30 or 11:00."
+    closes = (
+        "End-of-day quotes are for the close: a study on quotes trades there only, never at 09:30 or 11:00."
+    )
     return [f"option marks: {counts['answered']:,} from the chain{rest}.", closes]
 
 
