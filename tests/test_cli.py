@@ -144,9 +144,12 @@ def test_marks_from_a_chain_are_counted():
     raw = raw_result(30)
     assert _marks_lines(Study(raw, replicates=0)) == []
     raw["marks"] = {"answered": 5, "uncovered": 2_849, "no_quote": 0, "zero_bid": 0}
-    assert _marks_lines(Study(raw, replicates=0)) == [
-        "option marks: 5 from the chain; the surface stands in for the rest (no quotes that day 2,849)."
-    ]
+    counted, closes = _marks_lines(Study(raw, replicates=0))
+    assert (
+        counted
+        == "option marks: 5 from the chain; the surface stands in for the rest (no quotes that day 2,849)."
+    )
+    assert "trades there only" in closes
 
 
 def test_a_folder_that_cannot_be_written_names_the_picture(tmp_path):

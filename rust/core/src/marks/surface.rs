@@ -185,12 +185,16 @@ fn spx_flags(surface: u32) -> u32 {
     bit(clamped, flag::CLAMPED) | bit(proxy, flag::PROXY)
 }
 
-fn years_to(state: &MarketState, expiry: Day, settlement: Settlement) -> f64 {
-    let seconds = match settlement {
+/// Time of day at which an expiry settles; early closes settle early.
+fn settlement_seconds(expiry: Day, settlement: Settlement) -> i32 {
+    match settlement {
         Settlement::Am => settlement.seconds(),
         Settlement::Pm => calendar::close_seconds(expiry),
-    };
-    years_between(state.day, state.seconds, expiry, seconds).max(MIN_YEARS)
+    }
+}
+
+fn years_to(state: &MarketState, expiry: Day, settlement: Settlement) -> f64 {
+    years_between(state.day, state.seconds, expiry, settlement_seconds(expiry, settlement)).max(MIN_YEARS)
 }
 
 impl Marks for SurfaceMarks {
@@ -388,11 +392,14 @@ fn fill_row(
         let (year, month, _) = calendar::civil(expiry);
         if calendar::spx_am_expiry(year, month) == expiry { OptionProduct::Spx } else { OptionProduct::Spxw }
     };
-    let instrument = match query.product.unwrap_or_else(by_expiry) {
+    let product = query.product.unwrap_or_else(by_expiry);
+    let instrument = match product {
         OptionProduct::Vix => Instrument::VixOption { right, strike, expiry },
-        product => Instrument::SpxOption { right, strike, expiry, settlement: product.settlement() },
+        _ => Instrument::SpxOption { right, strike, expiry, settlement: product.settlement() },
     };
-    if expiry >= state.day && strike > 0.0 {
+    // What has settled has no price any more.
+    let is_alive = (state.day, state.seconds) < (expiry, settlement_seconds(expiry, product.settlement()));
+    if is_alive && strike > 0.0 {
         rows.implied_vol[row] = implied_vol(marks, state, 0, instrument);
         rows.price[row] = marks.mid(state, 0, instrument).0;
         rows.forward[row] = marks.forward(state, 0, instrument);
