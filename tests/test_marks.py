@@ -2,11 +2,10 @@
 
 import datetime as dt
 
+import alvh
 import numpy as np
 import pandas as pd
 import pytest
-
-import alvh
 from alvh.errors import AlvhError
 
 

@@ -127,7 +127,7 @@ class SurfaceMarks:
         return self._rows(date, expiry, strike, right, product, time)[1]
 
     def forward(
-        self, date: ArrayLike, expiry: ArrayLike, product: Product = "SPX", time: str = "close"
+        self, date: ArrayLike, expiry: ArrayLike, product: Product | None = None, time: str = "close"
     ) -> Any:
         """Forward of the index, or the VIX future, for an expiry.
 
