@@ -265,7 +265,10 @@ class Market:
             for step in self.steps:
                 if held is not None:
                     (one, two), weight, value, since = held
-                    now = weight * self.future(step, one) + (1.0 - weight) * self.future(step, two)
+                    now = (1.0 - weight) * self.future(step, two)
+                    if weight > 0.0:
+                        # A future that settles this morning has left the basket the day before.
+                        now = weight * self.future(step, one) + now
                     bills = math.expm1(step.rate * (step.day - since) / 365.0)
                     level = closed * (now / value + bills)
                 if step.is_close:
@@ -669,7 +672,8 @@ class Twin:
         candidates = []
         for product in ("SPX", "SPXW") if rule.expiries == "weekly" else ("SPX",):
             for day in _core.calendar_listed(product, step.day, True)[0]:
-                if day > step.day or (day == step.day and rule.dte == 0 and product == "SPXW"):
+                today = day == step.day and rule.dte == 0 and product == "SPXW" and not step.is_close
+                if day > step.day or today:
                     distance = abs(int(day) - step.day - rule.dte)
                     # Nearest, then the close-settled series, then the later expiry.
                     candidates.append((distance, product != "SPXW", -int(day), product, int(day)))

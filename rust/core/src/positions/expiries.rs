@@ -23,8 +23,9 @@ pub fn for_condor<M: Marks>(
 ) -> Option<(OptionProduct, ListedExpiry)> {
     let today = state.day;
     let of = |product: OptionProduct| -> Option<(OptionProduct, ListedExpiry)> {
-        // The expiry of today itself may be traded only where it settles on the close.
-        let usable = |expiry: &ListedExpiry| expiry.day > today || (dte == 0 && product == OptionProduct::Spxw);
+        // The expiry of today itself may be traded only where it settles on the close, and before the close.
+        let is_open = dte == 0 && product == OptionProduct::Spxw && !state.is_close;
+        let usable = |expiry: &ListedExpiry| expiry.day > today || is_open;
         let found = match marks.listed_expiries(state, product) {
             Some(listed) => nearest(listed.iter().copied().filter(usable), today, dte),
             None => {
