@@ -52,16 +52,6 @@ def vix_surface_rows(
 ) -> tuple[_Floats, _Flags, _Floats, _Floats, _Flags, _Floats]: ...
 def vix_pass_through(years: float) -> float: ...
 def vix_moved_future(price: float, beta: float, d_vix: float) -> float: ...
-def vix_note_levels(
-    price: _Floats,
-    previous: _Floats,
-    weight: _Floats,
-    bill: _Floats,
-    days: _Floats,
-    n_contracts: int,
-    fee: float,
-    base: float,
-) -> _Floats: ...
 
 # surface: SPX
 def spx_surface_vol(
@@ -225,6 +215,7 @@ def book_hash(json: str) -> str: ...
 def backtest(
     history: HistorySource, books: Sequence[str], chain: ChainStore | None, scan_portfolio: bool = False
 ) -> dict[str, Any]: ...
+def note_levels(history: HistorySource) -> NDArray[np.float64]: ...
 def surface_rows(
     history: HistorySource,
     day: NDArray[np.int32],
