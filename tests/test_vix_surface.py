@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alvh import _core
+from alvh.errors import SchemaError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -216,11 +217,11 @@ def test_columns_that_do_not_agree_are_refused():
     one, ints = np.ones(1), np.ones(1, np.int32)
     args = (ints, ints, [one] * 5)
     tail = (np.ones(0, np.int32), np.ones(0), ints, one)
-    with pytest.raises(ValueError, match="vx_start"):
+    with pytest.raises(SchemaError, match=r"COL903 vix_surface_rows vx_start: got 1 days"):
         _core.vix_surface_rows(*args, np.array([0]), *tail)
-    with pytest.raises(ValueError, match="vx_start"):
+    with pytest.raises(SchemaError, match=r"COL903 vix_surface_rows vx_start: got 1 days"):
         _core.vix_surface_rows(*args, np.array([0, 3]), *tail)
-    with pytest.raises(ValueError, match="vx_start"):
+    with pytest.raises(SchemaError, match=r"COL903 vix_surface_rows vx_start: got 1 days"):
         _core.vix_surface_rows(*args, np.array([0, -1]), *tail)
 
 

@@ -26,14 +26,6 @@ def package_fill(
     mid: list[float], half_spread: list[float], ratio: list[int], fraction: float, tick: int
 ) -> tuple[list[int], int]: ...
 def vx_initial_margin_cents(day: int, price: float, months_out: int) -> int: ...
-def excess_cents(
-    cash_cents: int,
-    long_cost_cents: int,
-    payoff_requirement_cents: int,
-    vx_initial_cents: int,
-    vx_variation_cents: int,
-) -> int: ...
-def scenario_grid(day: int) -> tuple[list[tuple[float, float]], bool]: ...
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Ints: TypeAlias = npt.NDArray[np.int32]

@@ -1,11 +1,12 @@
 //! Conversion for the VIX curve and VIX smile functions of the core.
 
 use alvh_core::surface::vix::{self, VixInputs, VixSurface};
+use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::finished;
+use crate::errors::IntoPyResult;
 
 type Floats<'py> = Bound<'py, PyArray1<f64>>;
 type Flags<'py> = Bound<'py, PyArray1<u32>>;
@@ -51,7 +52,10 @@ fn vix_surface_rows<'py>(
         || vx_expiry.len() != vx_price.len()
         || !bounds_hold
     {
-        return Err(PyValueError::new_err("columns of one row each, and vx_start of one more row, ascending"));
+        let found = format!("{n} days, {} starts, {} futures", start.len(), vx_expiry.len());
+        let rule = "columns of one row each, and vx_start of one more row, ascending";
+        let fault = Fault::new("COL903", "vix_surface_rows", "vx_start", found, rule);
+        return Err(Error::schema(fault)).into_py_result(py);
     }
     let (prices, flags, atm, vols, option_flags, betas) = py.detach(|| {
         let mut out = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
