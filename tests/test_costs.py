@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from alvh import _core
-from alvh.errors import ConfigError, DataError
+from alvh.errors import ConfigError, DataError, SchemaError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +97,10 @@ def test_no_sale_at_a_zero_bid_and_bad_marks():
         _core.package_fill([1.0, 0.05], [0.1, 0.05], [1, -1], 0.4, 5)
     with pytest.raises(DataError, match=r"^PRC202 package_fill:legs\[0\] mark: "):
         _core.package_fill([float("nan")], [0.1], [1], 0.4, 5)
+    with pytest.raises(
+        SchemaError, match=r"^COL904 package_fill columns: got 1 mids, 2 half-spreads, 1 ratios"
+    ):
+        _core.package_fill([1.0], [0.1, 0.1], [1], 0.4, 5)
     with pytest.raises(ConfigError, match=r"^CFG206 costs tick: got 0, expected tick >= 1 hundredth"):
         _core.package_fill([1.0], [0.1], [1], 0.4, 0)
 

@@ -26,14 +26,6 @@ def package_fill(
     mid: list[float], half_spread: list[float], ratio: list[int], fraction: float, tick: int
 ) -> tuple[list[int], int]: ...
 def vx_initial_margin_cents(day: int, price: float, months_out: int) -> int: ...
-def excess_cents(
-    cash_cents: int,
-    long_cost_cents: int,
-    payoff_requirement_cents: int,
-    vx_initial_cents: int,
-    vx_variation_cents: int,
-) -> int: ...
-def scenario_grid(day: int) -> tuple[list[tuple[float, float]], bool]: ...
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Ints: TypeAlias = npt.NDArray[np.int32]
@@ -52,16 +44,6 @@ def vix_surface_rows(
 ) -> tuple[_Floats, _Flags, _Floats, _Floats, _Flags, _Floats]: ...
 def vix_pass_through(years: float) -> float: ...
 def vix_moved_future(price: float, beta: float, d_vix: float) -> float: ...
-def vix_note_levels(
-    price: _Floats,
-    previous: _Floats,
-    weight: _Floats,
-    bill: _Floats,
-    days: _Floats,
-    n_contracts: int,
-    fee: float,
-    base: float,
-) -> _Floats: ...
 
 # surface: SPX
 def spx_surface_vol(
@@ -225,6 +207,7 @@ def book_hash(json: str) -> str: ...
 def backtest(
     history: HistorySource, books: Sequence[str], chain: ChainStore | None, scan_portfolio: bool = False
 ) -> dict[str, Any]: ...
+def note_levels(history: HistorySource) -> NDArray[np.float64]: ...
 def surface_rows(
     history: HistorySource,
     day: NDArray[np.int32],

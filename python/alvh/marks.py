@@ -12,6 +12,7 @@ from alvh._dates import whole_days
 from alvh.errors import DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from alvh.chain import Chain
@@ -147,6 +148,27 @@ class SurfaceMarks:
             When a date is no session of the history.
         """
         return self._rows(date, expiry, 1.0, "call", product, time)[2]
+
+    def note(self) -> pd.Series[float]:
+        """Level of the rolled VIX note at the close of every session, as books that hold it are marked.
+
+        A long position in the first two VIX futures of the curve, rebalanced at every close: the share of the first
+        is the sessions left in the roll period over its length, and the collateral earns the rate of the history.
+        No fee is taken. Where no futures were given, the curve that the index levels imply stands in.
+
+        Returns
+        -------
+        pandas.Series
+            Level by session, 100 at the first close; float64 of the length of the history.
+
+        Notes
+        -----
+        S&P Dow Jones Indices, "S&P VIX Futures Indices Methodology", short-term index.
+        """
+        import pandas as pd
+
+        levels = _core.note_levels(self.history.source())
+        return pd.Series(levels, index=pd.DatetimeIndex(self.history.sessions, name="date"), name="note")
 
     def _rows(
         self,

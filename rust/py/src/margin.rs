@@ -8,9 +8,8 @@ use alvh_core::costs::fill::{self, FillLeg, Refusal};
 use alvh_core::costs::spread::{self, SpreadLeg};
 use alvh_core::costs::tick::{self, Side};
 use alvh_core::instrument::Settlement;
-use alvh_core::margin::account::{self, AccountInput};
+use alvh_core::margin::futures;
 use alvh_core::margin::reg_t::{self, Method, OptionLeg, Underlying};
-use alvh_core::margin::{futures, portfolio};
 use alvh_core::{Error, Fault, Result};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -116,6 +115,11 @@ fn package_fill(
     tick: i64,
 ) -> PyResult<(Vec<i64>, i64)> {
     let tick = checked_tick(tick).into_py_result(py)?;
+    if half_spread.len() != mid.len() || ratio.len() != mid.len() {
+        let found = format!("{} mids, {} half-spreads, {} ratios", mid.len(), half_spread.len(), ratio.len());
+        let fault = Fault::new("COL904", "package_fill", "columns", found, "one of each per leg");
+        return Err(Error::schema(fault)).into_py_result(py);
+    }
     let legs: Vec<FillLeg> = mid
         .iter()
         .zip(&half_spread)
@@ -150,31 +154,6 @@ fn vx_initial_margin_cents(day: i32, price: f64, months_out: u32) -> i64 {
     futures::vx_initial_margin_cents(day, price, months_out)
 }
 
-/// What is left in an account after everything reserved, in cents.
-#[pyfunction]
-fn excess_cents(
-    cash_cents: i64,
-    long_cost_cents: i64,
-    payoff_requirement_cents: i64,
-    vx_initial_cents: i64,
-    vx_variation_cents: i64,
-) -> i64 {
-    account::excess_cents(&AccountInput {
-        cash_cents,
-        long_cost_cents,
-        payoff_requirement_cents,
-        vx_initial_cents,
-        vx_variation_cents,
-    })
-}
-
-/// Scenarios of the portfolio scan and whether they are hypothetical on the day.
-#[pyfunction]
-fn scenario_grid(day: i32) -> (Vec<(f64, f64)>, bool) {
-    let grid = portfolio::scenario_grid(day);
-    (grid.points, grid.hypothetical)
-}
-
 /// Adds the margin and cost functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(option_margin_cents, module)?)?;
@@ -184,7 +163,5 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fee_cents, module)?)?;
     module.add_function(wrap_pyfunction!(package_fill, module)?)?;
     module.add_function(wrap_pyfunction!(vx_initial_margin_cents, module)?)?;
-    module.add_function(wrap_pyfunction!(excess_cents, module)?)?;
-    module.add_function(wrap_pyfunction!(scenario_grid, module)?)?;
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use alvh_core::instrument::{Day, Right};
 use alvh_core::marks::OptionProduct;
-use alvh_core::marks::surface::{MarkTime, SurfaceQuery, look_up};
+use alvh_core::marks::surface::{self, MarkTime, SurfaceQuery, look_up};
 use alvh_core::{Error, Fault, Result};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::arrays::finished;
 use crate::door;
 use crate::errors::IntoPyResult;
 use crate::history::PyHistory;
@@ -15,7 +16,8 @@ type Columns<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Bound
 
 /// Adds the functions of the surface marks to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(surface_rows, module)?)
+    module.add_function(wrap_pyfunction!(surface_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(note_levels, module)?)
 }
 
 fn unknown<T>(field: &str, value: &str, expected: &str) -> Result<T> {
@@ -68,4 +70,12 @@ fn surface_rows<'py>(
         PyArray1::from_vec(py, rows.price),
         PyArray1::from_vec(py, rows.forward),
     ))
+}
+
+/// Level of the rolled VIX note at every close of a history.
+#[pyfunction]
+fn note_levels<'py>(py: Python<'py>, history: &PyHistory) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let source = history.inner.clone();
+    let levels = door::enter(py, |_| Ok(surface::note_levels(&*source)))?;
+    Ok(finished(py, levels))
 }

@@ -1,9 +1,8 @@
-//! Conversion for the VIX curve, VIX smile and VIX note functions of the core.
+//! Conversion for the VIX curve and VIX smile functions of the core.
 
-use alvh_core::surface::note;
 use alvh_core::surface::vix::{self, VixInputs, VixSurface};
+use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::finished;
@@ -53,7 +52,10 @@ fn vix_surface_rows<'py>(
         || vx_expiry.len() != vx_price.len()
         || !bounds_hold
     {
-        return Err(PyValueError::new_err("columns of one row each, and vx_start of one more row, ascending"));
+        let found = format!("{n} days, {} starts, {} futures", start.len(), vx_expiry.len());
+        let rule = "columns of one row each, and vx_start of one more row, ascending";
+        let fault = Fault::new("COL903", "vix_surface_rows", "vx_start", found, rule);
+        return Err(Error::schema(fault)).into_py_result(py);
     }
     let (prices, flags, atm, vols, option_flags, betas) = py.detach(|| {
         let mut out = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -103,30 +105,10 @@ fn vix_moved_future(price: f64, beta: f64, d_vix: f64) -> f64 {
     vix::moved_future(price, beta, d_vix)
 }
 
-/// Levels of a rolled VIX futures index.
-#[pyfunction]
-fn vix_note_levels<'py>(
-    py: Python<'py>,
-    price: PyReadonlyArray1<'py, f64>,
-    previous: PyReadonlyArray1<'py, f64>,
-    weight: PyReadonlyArray1<'py, f64>,
-    bill: PyReadonlyArray1<'py, f64>,
-    days: PyReadonlyArray1<'py, f64>,
-    n_contracts: usize,
-    fee: f64,
-    base: f64,
-) -> PyResult<Floats<'py>> {
-    let (price, previous) = (price.as_slice()?, previous.as_slice()?);
-    let (weight, bill, days) = (weight.as_slice()?, bill.as_slice()?, days.as_slice()?);
-    let levels = py.detach(|| note::note_levels(price, previous, weight, bill, days, n_contracts, fee, base));
-    Ok(finished(py, levels.into_py_result(py)?))
-}
-
 /// Adds the VIX surface functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(vix_surface_rows, module)?)?;
     module.add_function(wrap_pyfunction!(vix_pass_through, module)?)?;
     module.add_function(wrap_pyfunction!(vix_moved_future, module)?)?;
-    module.add_function(wrap_pyfunction!(vix_note_levels, module)?)?;
     Ok(())
 }

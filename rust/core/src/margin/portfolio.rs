@@ -81,6 +81,10 @@ mod tests {
         let grid = scenario_grid(17_000);
         assert!(!grid.hypothetical && scenario_grid(PILOT_DAY - 1).hypothetical);
         assert_eq!(grid.points.len(), 33);
+        let mut spot: Vec<i64> = grid.points.iter().map(|point| (1e4 * point.0).round() as i64).collect();
+        spot.sort_unstable();
+        spot.dedup();
+        assert_eq!(spot, [-800, -640, -480, -320, -160, 0, 120, 240, 360, 480, 600]);
         let long_index = scenario_scan(&grid, |spot, vix| 100_000.0 * spot + 100.0 * vix);
         assert_eq!(long_index.at, (-0.08, -0.2));
         assert_eq!(requirement_cents(&long_index, 0), Some(802_000));

@@ -135,25 +135,31 @@ pub struct ChainQuality {
 impl ChainQuality {
     /// Names and counts, in a fixed order.
     pub fn entries(&self) -> [(&'static str, u64); 18] {
+        let mut copy = *self;
+        copy.counts().map(|(name, count)| (name, *count))
+    }
+
+    /// The one list of the fields, in the order of the file.
+    fn counts(&mut self) -> [(&'static str, &mut u64); 18] {
         [
-            ("rows_read", self.rows_read),
-            ("rows_kept", self.rows_kept),
-            ("other_products", self.other_products),
-            ("outside_range", self.outside_range),
-            ("crossed", self.crossed),
-            ("locked", self.locked),
-            ("zero_bid", self.zero_bid),
-            ("no_market", self.no_market),
-            ("zero_ask", self.zero_ask),
-            ("missing_price", self.missing_price),
-            ("negative_price", self.negative_price),
-            ("expired", self.expired),
-            ("duplicate", self.duplicate),
-            ("conflicting", self.conflicting),
-            ("missing_leg", self.missing_leg),
-            ("rounded_price", self.rounded_price),
-            ("above_bound", self.above_bound),
-            ("saturday_expiry", self.saturday_expiry),
+            ("rows_read", &mut self.rows_read),
+            ("rows_kept", &mut self.rows_kept),
+            ("other_products", &mut self.other_products),
+            ("outside_range", &mut self.outside_range),
+            ("crossed", &mut self.crossed),
+            ("locked", &mut self.locked),
+            ("zero_bid", &mut self.zero_bid),
+            ("no_market", &mut self.no_market),
+            ("zero_ask", &mut self.zero_ask),
+            ("missing_price", &mut self.missing_price),
+            ("negative_price", &mut self.negative_price),
+            ("expired", &mut self.expired),
+            ("duplicate", &mut self.duplicate),
+            ("conflicting", &mut self.conflicting),
+            ("missing_leg", &mut self.missing_leg),
+            ("rounded_price", &mut self.rounded_price),
+            ("above_bound", &mut self.above_bound),
+            ("saturday_expiry", &mut self.saturday_expiry),
         ]
     }
 }
@@ -965,45 +971,10 @@ impl ChainQuality {
     }
 
     fn from_words(words: [u64; 18]) -> Self {
-        let [
-            rows_read,
-            rows_kept,
-            other_products,
-            outside_range,
-            crossed,
-            locked,
-            zero_bid,
-            no_market,
-            zero_ask,
-            missing_price,
-            negative_price,
-            expired,
-            duplicate,
-            conflicting,
-            missing_leg,
-            rounded_price,
-            above_bound,
-            saturday_expiry,
-        ] = words;
-        Self {
-            rows_read,
-            rows_kept,
-            other_products,
-            outside_range,
-            crossed,
-            locked,
-            zero_bid,
-            no_market,
-            zero_ask,
-            missing_price,
-            negative_price,
-            expired,
-            duplicate,
-            conflicting,
-            missing_leg,
-            rounded_price,
-            above_bound,
-            saturday_expiry,
+        let mut quality = Self::default();
+        for ((_, count), word) in quality.counts().into_iter().zip(words) {
+            *count = word;
         }
+        quality
     }
 }

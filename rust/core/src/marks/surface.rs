@@ -380,6 +380,20 @@ pub fn look_up<S: MarketSource>(source: &S, query: &SurfaceQuery<'_>) -> Result<
     Ok(rows)
 }
 
+/// Level of the rolled note at every close of a source's first path; between closes the note holds what it held.
+pub fn note_levels<S: MarketSource>(source: &S) -> Vec<f64> {
+    let (mut marks, mut state) = (SurfaceMarks::new(), MarketState::default());
+    let mut levels = Vec::new();
+    for step in 0..source.n_steps() {
+        source.fill(step, &mut state);
+        if state.is_close {
+            marks.prepare(&state);
+            levels.push(marks.mid(&state, 0, Instrument::VixNote).0);
+        }
+    }
+    levels
+}
+
 fn fill_row(
     marks: &mut SurfaceMarks,
     state: &MarketState,

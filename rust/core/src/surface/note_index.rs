@@ -1,6 +1,5 @@
 //! The rolled note as a stream: the first two futures of a curve, a little of the first sold every session.
 
-use super::note::contract_weights;
 use super::vix::Future;
 use crate::calendar;
 use crate::instrument::Day;
@@ -52,7 +51,7 @@ impl NoteIndex {
     pub fn step(&mut self, day: Day, is_close: bool, rate: f64, future: impl Fn(Day) -> Future) {
         if let Some(held) = self.held {
             let (first, second) = (future(held.expiries[0]), future(held.expiries[1]));
-            let value = held.weight * first.price + (1.0 - held.weight) * second.price;
+            let value = basket(held.weight, first.price, second.price);
             let collateral = math::exp_m1(rate * f64::from(day - held.day) / YEAR_DAYS);
             self.level = self.closed * (value / held.value + collateral);
             self.flags = first.flags | second.flags;
@@ -60,11 +59,15 @@ impl NoteIndex {
         if is_close {
             let (expiries, weight) = roll(day);
             let [first, second] = expiries.map(|expiry| future(expiry).price);
-            let weights = contract_weights(weight, expiries.len());
             self.closed = self.level;
-            self.held = Some(Held { expiries, value: weights[0] * first + weights[1] * second, weight, day });
+            self.held = Some(Held { expiries, value: basket(weight, first, second), weight, day });
         }
     }
+}
+
+/// Price of the two futures held, at the share of the first.
+fn basket(weight: f64, first: f64, second: f64) -> f64 {
+    weight * first + (1.0 - weight) * second
 }
 
 /// The two futures held over the next session and the share of the first.
@@ -97,6 +100,23 @@ mod tests {
         let (held, weight) = roll(expiry);
         assert_eq!(held[0], next);
         assert!((weight - 19.0 / 20.0).abs() < 1e-15, "{weight}");
+    }
+
+    #[test]
+    fn one_day_by_hand() {
+        // 2017-09-29: 12 of 20 sessions of the roll period are left at the close, so 0.6 of the first future.
+        let friday = calendar::from_civil(2017, 9, 29);
+        let first = calendar::from_civil(2017, 10, 18);
+        let mut index = NoteIndex::default();
+        let curve = |near: f64, far: f64| {
+            move |expiry: Day| Future { price: if expiry == first { near } else { far }, flags: 0 }
+        };
+        index.step(friday, true, 0.05, curve(10.0, 12.0));
+        assert!((index.level() - BASE).abs() < 1e-12);
+        // Three days of collateral: exp(0.05 * 3 / 365) - 1.
+        index.step(friday + 3, true, 0.05, curve(12.0, 13.0));
+        let expected = 100.0 * ((0.6 * 12.0 + 0.4 * 13.0) / (0.6 * 10.0 + 0.4 * 12.0) + 0.000_411_043_4);
+        assert!((index.level() - expected).abs() < 1e-7, "{}", index.level());
     }
 
     #[test]
