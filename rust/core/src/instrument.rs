@@ -13,6 +13,10 @@ pub const YEAR_SECONDS: f64 = 365.0 * DAY_SECONDS as f64;
 pub const OPEN_SECONDS: i32 = 34_200;
 /// Regular close, 16:00 New York, in seconds after midnight.
 pub const CLOSE_SECONDS: i32 = 57_600;
+/// Cents per USD.
+pub const CENTS_PER_USD: f64 = 100.0;
+/// Cents per point of an option contract, whose multiplier is 100.
+pub const CENTS_PER_POINT: f64 = 100.0 * CENTS_PER_USD;
 
 /// Call or put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,10 +4,8 @@
 
 use super::payoff::{PayoffLeg, requirement_cents};
 use crate::error::{Error, Fault, Result};
-use crate::instrument::{Day, Right};
+use crate::instrument::{CENTS_PER_POINT, Day, Right};
 
-/// Cents per point and contract.
-const CENTS_PER_POINT: f64 = 10_000.0;
 /// Largest strike, price or index level, points.
 const MAX_POINTS: f64 = 1e6;
 /// Largest number of contracts in one leg; with [`MAX_LEGS`] and [`MAX_POINTS`] all sums stay inside an i64.

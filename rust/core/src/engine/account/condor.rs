@@ -8,12 +8,16 @@ use crate::costs::OrderKind;
 use crate::engine::ledger::{Lot, bucket};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{ClosedCondor, incident};
-use crate::instrument::{Day, Right};
+use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Day, Right};
 use crate::margin::payoff::{self, PayoffLeg};
+use crate::margin::reg_t::points_to_cents;
 use crate::marks::Marks;
 use crate::policy::rule;
 use crate::positions::strikes::{CondorStrikes, Series};
 use crate::positions::{expiries, strikes};
+
+/// Volatility points per unit of volatility.
+const PERCENT: f64 = 100.0;
 
 impl BookAccount {
     pub(super) fn entry_due(&self, schedule: EntrySchedule, day: Day) -> bool {
@@ -47,7 +51,7 @@ impl BookAccount {
             return;
         }
         let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
-        let daily_range = strikes::expected_daily_range(nine_day, 100.0 * known.realised_vol);
+        let daily_range = strikes::expected_daily_range(nine_day, PERCENT * known.realised_vol);
         let series = Series { state: step.state, path: step.path, product, expiry };
         let Some(chosen) = strikes::condor(step.marks, &series, rule, daily_range) else {
             self.note(step, incident::SKIPPED_NO_STRIKES, known.vix);
@@ -71,9 +75,9 @@ impl BookAccount {
         let credit = -order.iter().zip(&unit).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
         let fees: i64 = unit.iter().map(|fill| fill.fee_cents).sum();
         let requirement = requirement_cents(&chosen);
-        let width = (chosen.width() * 10_000.0).round() as i64;
+        let width = points_to_cents(chosen.width());
         if credit <= 0 || (credit as f64) < rule.min_credit * width as f64 {
-            self.note(step, incident::SKIPPED_CREDIT, credit as f64 / 100.0);
+            self.note(step, incident::SKIPPED_CREDIT, credit as f64 / CENTS_PER_USD);
             return;
         }
         let loss = (requirement - credit).max(1);
@@ -102,8 +106,8 @@ impl BookAccount {
                 known.day,
                 known.seconds,
                 known.vix,
-                known.equity as f64 / 100.0,
-                credit as f64 / 10_000.0
+                known.equity as f64 / CENTS_PER_USD,
+                credit as f64 / CENTS_PER_POINT
             )
         });
         if contracts > 0 {
@@ -135,7 +139,7 @@ impl BookAccount {
         }
         let credit = -order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
         self.outcome.credit += credit;
-        let points = credit as f64 / (10_000.0 * contracts as f64);
+        let points = credit as f64 / (CENTS_PER_POINT * contracts as f64);
         let requirement = requirement_cents(chosen) * contracts;
         self.condors.push(Condor {
             position,
@@ -178,7 +182,7 @@ impl BookAccount {
                 let contracts = condor.contracts as f64;
                 self.condors[index].exit = Some(why);
                 self.decide(step, why, contracts, 0.0, || {
-                    format!("{{\"gain\":{},\"credit\":{},\"dte\":{dte}}}", gain / 100.0, credit / 100.0)
+                    format!("{{\"gain\":{},\"credit\":{},\"dte\":{dte}}}", gain / CENTS_PER_USD, credit / CENTS_PER_USD)
                 });
             }
         }
@@ -241,8 +245,7 @@ impl BookAccount {
 
 /// Requirement of one condor in cents: its worst payoff over all kinks and tails.
 fn requirement_cents(strikes: &CondorStrikes) -> i64 {
-    let leg =
-        |right, strike: f64, contracts| PayoffLeg { right, strike: (strike * 10_000.0).round() as i64, contracts };
+    let leg = |right, strike: f64, contracts| PayoffLeg { right, strike: points_to_cents(strike), contracts };
     let legs = [
         leg(Right::Put, strikes.short_put, -1),
         leg(Right::Put, strikes.long_put, 1),

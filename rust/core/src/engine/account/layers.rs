@@ -8,11 +8,14 @@ use crate::costs::OrderKind;
 use crate::engine::ledger::Lot;
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::incident;
-use crate::instrument::{Day, Instrument, Right};
+use crate::instrument::{CENTS_PER_POINT, Day, Instrument, Right};
 use crate::marks::{Marks, OptionProduct, Quote};
 use crate::policy::rule;
 use crate::positions::expiries;
 use crate::positions::strikes::Series;
+
+/// Price in points below which a premium budget does not buy more contracts.
+const LEAST_PRICE: f64 = 0.01;
 
 impl BookAccount {
     pub(super) fn base_condors(&self, book: &Book) -> f64 {
@@ -82,7 +85,7 @@ impl BookAccount {
                 let future = step.marks.forward(step.state, step.path, instruments[0].0);
                 let share = rows.iter().find(|row| future <= row.0).map_or(0.0, |row| row.1);
                 let price: f64 = instruments.iter().zip(&quotes).map(|(leg, quote)| leg.1 as f64 * quote.mid).sum();
-                (share * known.equity as f64 / (price.max(0.01) * 10_000.0)).floor() as i64
+                (share * known.equity as f64 / (price.max(LEAST_PRICE) * CENTS_PER_POINT)).floor() as i64
             }
         };
         let wanted = self.affordable(book, step, layer, &instruments, &quotes, index, wanted);
