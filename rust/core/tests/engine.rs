@@ -88,6 +88,7 @@ impl MarketSource for Made {
             rate: vec![0.01; n],
             dividend_yield: vec![0.02; n],
             spread_multiplier: vec![1.0; n],
+            signals: vec![self.vix.iter().map(|path| f64::from(path[step] > 17.0)).collect()],
             ..MarketState::default()
         };
     }
@@ -299,12 +300,12 @@ fn futures_on_too_little_cash_are_called_and_condors_closed() {
     }
 }
 
-/// Doubles every layer while VIX is above a level.
+/// Doubles every layer while the first signal of the market is on.
 struct Doubling;
 
 impl Policy for Doubling {
     fn decide(&mut self, _: &Book, view: &PolicyView<'_>, targets: &mut Targets) {
-        let multiplier = if view.state.vix[view.path] > 17.0 { 2.0 } else { 1.0 };
+        let multiplier = 1.0 + view.state.signals[0][view.path];
         targets.layer_multiplier.fill(multiplier);
         targets.resize = Some(rule::LAYER_RESIZE);
     }

@@ -81,6 +81,8 @@ fn alone(state: &MarketState, path: usize) -> MarketState {
         spread_multiplier: one(&state.spread_multiplier),
         vx_expiry: state.vx_expiry.clone(),
         vx_price: (0..state.vx_expiry.len()).map(|i| state.vx_price[i * n + path]).collect(),
+        // Marks read no signals.
+        signals: Vec::new(),
         flags: state.flags,
     }
 }

@@ -64,6 +64,9 @@ pub struct MarketState {
     pub vx_expiry: Vec<Day>,
     /// VIX futures prices, expiry-major: `vx_price[i * n_paths + path]`.
     pub vx_price: Vec<f64>,
+    /// Signals that come with the market rather than from its prices, one column of `n_paths` values each; a policy
+    /// reads them, marks do not. Empty where the source has none.
+    pub signals: Vec<Vec<f64>>,
     /// Bits of [`flag`].
     pub flags: u32,
 }
