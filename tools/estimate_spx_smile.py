@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import trapezoid
 from scipy.optimize import brentq, least_squares
 from scipy.special import ndtr
 
@@ -152,7 +153,7 @@ def strip_ratio(eta, root, shape):
     sd = root * np.sqrt(g)
     d2 = -x * root / sd - sd / 2
     slope = -1 / sd + (x * root / sd**2 - 0.5) * g1 * eta / (2 * np.sqrt(g))
-    return np.trapezoid(g * np.exp(-d2 * d2 / 2) / np.sqrt(2 * np.pi) * -slope, x) * root
+    return trapezoid(g * np.exp(-d2 * d2 / 2) / np.sqrt(2 * np.pi) * -slope, x) * root
 
 
 def durrleman(root, eta, shape):
