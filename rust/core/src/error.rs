@@ -81,6 +81,12 @@ pub enum Error {
     /// Market data that cannot be used as it is.
     #[error("{0}")]
     Data(Box<Fault>),
+    /// Bytes that are not what the format says.
+    #[error("{0}")]
+    Decode(Box<Fault>),
+    /// A file that ends too early.
+    #[error("{0}")]
+    Truncated(Box<Fault>),
     /// Columns are missing, duplicated or of the wrong type.
     #[error("{0}")]
     Schema(Box<Fault>),
@@ -120,6 +126,8 @@ macro_rules! constructors {
 constructors! {
     config => Config,
     data => Data,
+    decode => Decode,
+    truncated => Truncated,
     schema => Schema,
     numerical => Numerical,
     limit => Limit,

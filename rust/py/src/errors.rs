@@ -10,6 +10,8 @@ pub fn to_py(py: Python<'_>, error: &Error) -> PyErr {
     let (class, fault): (&str, &Fault) = match error {
         Error::Config(fault) => ("ConfigError", fault),
         Error::Data(fault) => ("DataError", fault),
+        Error::Decode(fault) => ("DecodeError", fault),
+        Error::Truncated(fault) => ("TruncatedError", fault),
         Error::Schema(fault) => ("SchemaError", fault),
         Error::Numerical(fault) => ("NumericalError", fault),
         Error::Limit(fault) => ("LimitError", fault),

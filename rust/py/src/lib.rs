@@ -3,16 +3,21 @@
 mod arrays;
 mod backtest;
 mod calendar;
+mod capi;
 mod chain;
+mod detector;
 mod door;
 mod errors;
+mod feeds;
 mod history;
 mod margin;
 mod marks;
+mod order_flow;
 mod pricing;
 mod statistics;
 mod surface;
 mod surface_vix;
+mod tape;
 
 use pyo3::prelude::*;
 
@@ -30,6 +35,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     statistics::register(module)?;
     surface::register(module)?;
     surface_vix::register(module)?;
+    tape::register(module)?;
+    feeds::register(module)?;
+    detector::register(module)?;
+    capi::register(module)?;
+    order_flow::register(module)?;
     // The stub lists the names; a second list at run time would only have to be kept equal to it.
     module.delattr("__all__")?;
     Ok(())

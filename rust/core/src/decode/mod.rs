@@ -1,0 +1,3 @@
+//! Readers of feeds: bytes to events.
+
+pub mod dbn;

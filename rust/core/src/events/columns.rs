@@ -1,0 +1,98 @@
+//! Events as columns: what arrays, frames and the text feeds become.
+
+use super::{Event, Feed, LEVELS, Level};
+
+/// Events of one instrument in columns of equal length. Times do not go back.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventColumns {
+    /// Time on the tape's clock, ns since the epoch.
+    pub ts: Vec<i64>,
+    /// `events::action`.
+    pub action: Vec<u8>,
+    /// `events::side`.
+    pub side: Vec<u8>,
+    /// `events::flag`.
+    pub flags: Vec<u8>,
+    /// Ticks.
+    pub price: Vec<i64>,
+    /// Lots.
+    pub size: Vec<i64>,
+    /// Order ids; empty when the feed has none.
+    pub order_id: Vec<u64>,
+    /// Participant ids; empty when unknown.
+    pub participant: Vec<u64>,
+    /// The best levels after each event, row by row; empty unless the feed carries them.
+    pub depth: Vec<Level>,
+    /// Levels a side in `depth`; at most `LEVELS`.
+    pub depth_levels: usize,
+}
+
+impl EventColumns {
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.ts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ts.is_empty()
+    }
+
+    /// Event `i`.
+    #[inline]
+    pub fn event(&self, i: usize) -> Event {
+        Event {
+            ts: self.ts[i],
+            price: self.price[i],
+            size: self.size[i],
+            order_id: self.order_id.get(i).copied().unwrap_or(0),
+            participant: self.participant.get(i).copied().unwrap_or(0),
+            action: self.action[i],
+            side: self.side[i],
+            flags: self.flags[i],
+        }
+    }
+
+    /// The levels after event `i`; empty unless the feed carries them.
+    #[inline]
+    pub fn levels(&self, i: usize) -> &[Level] {
+        let k = self.depth_levels;
+        &self.depth[i * k..(i + 1) * k]
+    }
+
+    /// How the events describe the book.
+    pub fn feed(&self) -> Feed {
+        if self.depth_levels > 0 {
+            Feed::Depth(self.depth_levels)
+        } else if self.order_id.is_empty() {
+            Feed::Levels
+        } else {
+            Feed::Orders
+        }
+    }
+
+    /// Appends an event, with its order and participant id where the columns hold them.
+    pub fn push(&mut self, event: &Event) {
+        self.ts.push(event.ts);
+        self.action.push(event.action);
+        self.side.push(event.side);
+        self.flags.push(event.flags);
+        self.price.push(event.price);
+        self.size.push(event.size);
+    }
+
+    /// Appends an event of an order feed.
+    pub fn push_order(&mut self, event: &Event) {
+        self.push(event);
+        self.order_id.push(event.order_id);
+    }
+
+    /// Appends an event with the levels after it (at most `LEVELS`; `depth_levels` of them are kept).
+    pub fn push_with_depth(&mut self, event: &Event, levels: &[Level]) {
+        self.push(event);
+        debug_assert!(self.depth_levels <= LEVELS);
+        for k in 0..self.depth_levels {
+            self.depth.push(levels.get(k).copied().unwrap_or(Level::EMPTY));
+        }
+    }
+}

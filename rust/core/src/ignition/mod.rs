@@ -1,0 +1,1 @@
+//! Momentum ignition: features of the order flow, the state machine, episodes.

@@ -1,0 +1,1 @@
+//! Order flow with known ignitions: what the detector is tuned and measured on.

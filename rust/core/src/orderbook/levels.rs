@@ -1,0 +1,1 @@
+//! The level-2 book: sizes by price.

@@ -1,0 +1,1 @@
+//! The level-3 book: every order by its id.

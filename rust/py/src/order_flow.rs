@@ -1,0 +1,8 @@
+//! Conversion for the labelled order flow, transplants, baselines and scores.
+
+use pyo3::prelude::*;
+
+/// Adds its names to the module.
+pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    Ok(())
+}

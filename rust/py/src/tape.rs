@@ -1,0 +1,8 @@
+//! Conversion of tapes: event columns in, quality and columns out.
+
+use pyo3::prelude::*;
+
+/// Adds its names to the module.
+pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    Ok(())
+}
