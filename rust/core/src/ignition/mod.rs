@@ -1,1 +1,17 @@
 //! Momentum ignition: features of the order flow, the state machine, episodes.
+
+pub mod batch;
+pub mod clock;
+pub mod config;
+pub mod detector;
+pub mod episode;
+pub mod flow;
+pub mod machine;
+pub mod records;
+pub mod stream;
+
+pub use batch::{Detection, detect};
+pub use config::{CLOCKS, IgnitionConfig};
+pub use detector::Detector;
+pub use episode::{Episode, Outcome, Stage, Transition};
+pub use stream::Stream;

@@ -1,0 +1,115 @@
+//! The detector behind a feed: the book is rebuilt, time is checked, each event is one step.
+
+use super::{Detector, IgnitionConfig};
+use crate::error::{Error, Fault, Result};
+use crate::events::{Depth, Event, Feed, LEVELS, Level, Quality, flag};
+use crate::orderbook::{Levels, OrderBook, Orders};
+
+/// The book that the events of a feed make.
+#[derive(Debug, Clone)]
+enum Book {
+    Orders(Box<Orders>),
+    Levels(Box<Levels>),
+    Depth(Box<Depth>),
+}
+
+/// A detector fed event by event: batch detection is the loop over it.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    detector: Detector,
+    book: Book,
+    last_ts: i64,
+}
+
+impl Stream {
+    /// A detector for events that describe the book as `feed` says.
+    ///
+    /// # Errors
+    /// `Error::Config` when the configuration breaks a rule.
+    pub fn new(config: IgnitionConfig, feed: Feed) -> Result<Self> {
+        let book = match feed {
+            Feed::Orders => Book::Orders(Box::default()),
+            Feed::Levels => Book::Levels(Box::default()),
+            Feed::Depth(_) => Book::Depth(Box::new([Level::EMPTY; LEVELS])),
+        };
+        Ok(Self { detector: Detector::new(config)?, book, last_ts: i64::MIN })
+    }
+
+    /// The same, keeping the timeline.
+    #[must_use]
+    pub fn with_timeline(mut self) -> Self {
+        self.detector = self.detector.with_timeline();
+        self
+    }
+
+    /// One event; `levels` are the best levels after it for a feed of depths (missing ones are empty), else unused.
+    ///
+    /// # Errors
+    /// `Error::Data` (`IGN001`) when time goes back; the detector is unchanged then.
+    #[inline]
+    pub fn event(&mut self, event: &Event, levels: &[Level]) -> Result<()> {
+        if event.ts < self.last_ts {
+            if event.flags & flag::SNAPSHOT == 0 {
+                return Err(self.backwards(event));
+            }
+            // Orders of a snapshot carry the time they were placed: the tape's clock stands still for them.
+            let mut late = *event;
+            late.ts = self.last_ts;
+            return self.event(&late, levels);
+        }
+        self.last_ts = event.ts;
+        match &mut self.book {
+            Book::Orders(book) => {
+                let first = book.apply(event);
+                self.detector.step(event, first, book.depth());
+            }
+            Book::Levels(book) => {
+                let first = book.apply(event);
+                self.detector.step(event, first, book.depth());
+            }
+            Book::Depth(depth) => {
+                let mut first = LEVELS;
+                for k in (0..LEVELS).rev() {
+                    let new = levels.get(k).copied().unwrap_or(Level::EMPTY);
+                    if new != depth[k] {
+                        depth[k] = new;
+                        first = k;
+                    }
+                }
+                self.detector.step(event, first, depth);
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn backwards(&self, event: &Event) -> Error {
+        let expected = format!("at least {}, the time before it", self.last_ts);
+        Error::data(
+            Fault::new("IGN001", "events", "ts", event.ts.to_string(), expected)
+                .at(self.detector.events().to_string())
+                .hint("sort the events yourself if that is right"),
+        )
+    }
+
+    /// The detector: stage, score, features, episodes.
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// The detector itself, for records that carry the book with them.
+    pub(super) fn detector_mut(&mut self) -> &mut Detector {
+        &mut self.detector
+    }
+
+    /// What the book and the detector flagged.
+    pub fn quality(&self) -> Quality {
+        let mut quality = *self.detector.quality();
+        match &self.book {
+            Book::Orders(book) => quality.merge(book.quality()),
+            Book::Levels(book) => quality.merge(book.quality()),
+            Book::Depth(_) => {}
+        }
+        quality
+    }
+}
