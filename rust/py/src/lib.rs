@@ -5,6 +5,7 @@ mod backtest;
 mod calendar;
 mod capi;
 mod chain;
+mod dbn;
 mod detector;
 mod door;
 mod errors;
@@ -36,6 +37,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     surface::register(module)?;
     surface_vix::register(module)?;
     tape::register(module)?;
+    dbn::register(module)?;
     feeds::register(module)?;
     detector::register(module)?;
     capi::register(module)?;
