@@ -91,7 +91,7 @@ impl BookView {
         let pair = |sum: [i64; 2]| [sum[0] as f64, sum[1] as f64];
         Self {
             mid: 0.5 * (best.bid_price as f64 + best.ask_price as f64),
-            spread: (best.ask_price - best.bid_price) as f64,
+            spread: best.ask_price as f64 - best.bid_price as f64,
             best: [best.bid_size as f64, best.ask_size as f64],
             depth3: pair(sums[2]),
             depth5: pair(sums[4]),
@@ -281,20 +281,13 @@ impl Clock {
         let g = decays.over(cells);
         // What happened in the first of the cells entered at its end and has decayed over the others.
         let late = decays.over(cells - 1);
-        let volume = total.volume() as f64;
+        let volume = total.volume();
         let aggressors = f64::from(total.aggressors);
-        let signed = (total.bought - total.sold) as f64;
+        let signed = total.bought - total.sold;
         let change = if self.has_mid { book.mid - self.last_mid } else { 0.0 };
-        let fast = [total.imbalance as f64, volume, aggressors, total.multi_level as f64, signed];
-        let mid = [volume, total.lost as f64, total.bought_high as f64, total.sold_low as f64, change];
-        let slow = [
-            total.imbalance_squared,
-            volume,
-            aggressors,
-            f64::from(total.messages),
-            total.bought as f64,
-            total.sold as f64,
-        ];
+        let fast = [total.imbalance, volume, aggressors, total.multi_level, signed];
+        let mid = [volume, total.lost, total.bought_high, total.sold_low, change];
+        let slow = [total.imbalance_squared, volume, aggressors, f64::from(total.messages), total.bought, total.sold];
         for (sum, x) in self.fast.iter_mut().zip(fast) {
             *sum = *sum * g.fast + x * late.fast;
         }
