@@ -21,8 +21,8 @@ const PATIENCE: u32 = 1024;
 /// A ring with at most so many levels is moved at once.
 const FEW: usize = 64;
 
-/// Key of no level.
-const NOWHERE: i64 = i64::MAX;
+/// Key of no level: worse than any, and its distance to any still is a number.
+const NOWHERE: i64 = 1 << 62;
 
 /// One side. Keys are prices, turned around for bids, so that smaller is better on both sides.
 #[derive(Debug, Clone)]
@@ -81,24 +81,14 @@ impl Side {
             self.put_far(key, new);
         }
         self.patience = self.patience.saturating_sub(1);
-        let mut first = 0;
-        for &better in &self.keys {
-            first += usize::from(better < key);
-        }
+        let first = self.rank(key);
         if first == LEVELS {
             return LEVELS;
         }
         if old == 0 {
-            self.keys.copy_within(first..LEVELS - 1, first + 1);
-            self.sizes.copy_within(first..LEVELS - 1, first + 1);
-            (self.keys[first], self.sizes[first]) = (key, new);
+            self.open(first, key, new);
         } else if new == 0 {
-            let last = self.keys[LEVELS - 1];
-            self.keys.copy_within(first + 1.., first);
-            self.sizes.copy_within(first + 1.., first);
-            let next = if last == NOWHERE { NOWHERE } else { self.next_after(last) };
-            self.keys[LEVELS - 1] = next;
-            self.sizes[LEVELS - 1] = if next == NOWHERE { 0 } else { self.get(next) };
+            self.close(first);
         } else {
             self.sizes[first] = new;
             return first;
@@ -107,6 +97,37 @@ impl Side {
             self.follow();
         }
         first
+    }
+
+    /// How many of the best levels are better than a key: the sign bits of the differences, counted.
+    #[inline(always)]
+    fn rank(&self, key: i64) -> usize {
+        let mut better = 0;
+        for &best in &self.keys {
+            better += (best.wrapping_sub(key) as u64) >> 63;
+        }
+        better as usize
+    }
+
+    /// Lets a new level in among the best.
+    #[inline(never)]
+    fn open(&mut self, first: usize, key: i64, size: i64) {
+        for k in (first + 1..LEVELS).rev() {
+            (self.keys[k], self.sizes[k]) = (self.keys[k - 1], self.sizes[k - 1]);
+        }
+        (self.keys[first], self.sizes[first]) = (key, size);
+    }
+
+    /// Lets one of the best levels go and the next one in.
+    #[inline(never)]
+    fn close(&mut self, first: usize) {
+        let last = self.keys[LEVELS - 1];
+        for k in first..LEVELS - 1 {
+            (self.keys[k], self.sizes[k]) = (self.keys[k + 1], self.sizes[k + 1]);
+        }
+        let next = if last == NOWHERE { NOWHERE } else { self.next_after(last) };
+        self.keys[LEVELS - 1] = next;
+        self.sizes[LEVELS - 1] = if next == NOWHERE { 0 } else { self.get(next) };
     }
 
     #[inline(always)]
@@ -224,6 +245,15 @@ impl Side {
     }
 }
 
+/// A change that a level cannot take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// It would be beyond what is taken.
+    TooMuch,
+    /// There was less; the first of the best levels that changed.
+    TooLittle(usize),
+}
+
 /// Sizes by price of both sides. Sides are numbered 0 (bid) and 1 (ask).
 #[derive(Debug, Clone)]
 pub(super) struct Ladder {
@@ -257,28 +287,26 @@ impl Ladder {
     }
 
     /// Sets the size at a price and says the first of the best levels that changed.
-    #[inline]
     pub fn set(&mut self, side: usize, price: i64, new: i64) -> usize {
         let key = turned(side, price);
         let old = self.sides[side].get(key);
         self.replace(side, key, old, new)
     }
 
-    /// Adds to the size at a price; `None` if it would be beyond what is taken.
-    #[inline]
-    pub fn give(&mut self, side: usize, price: i64, size: i64) -> Option<usize> {
+    /// Adds to the size at a price, or takes from it, and says the first of the best levels that changed.
+    ///
+    /// # Errors
+    /// More than a level can hold changes nothing; a level that has less than what is taken goes (with the first of
+    /// the best levels that changed).
+    #[inline(always)]
+    pub fn shift(&mut self, side: usize, price: i64, change: i64) -> Result<usize, Misfit> {
         let key = turned(side, price);
         let old = self.sides[side].get(key);
-        let new = old.saturating_add(size);
-        (new <= LARGEST).then(|| self.replace(side, key, old, new))
-    }
-
-    /// Takes from the size at a price, at most what is there; says whether it all was.
-    #[inline]
-    pub fn take(&mut self, side: usize, price: i64, size: i64) -> (usize, bool) {
-        let key = turned(side, price);
-        let old = self.sides[side].get(key);
-        (self.replace(side, key, old, (old - size).max(0)), size <= old)
+        let new = old.saturating_add(change);
+        if (new as u64) > LARGEST as u64 {
+            return Err(if new > 0 { Misfit::TooMuch } else { Misfit::TooLittle(self.set(side, price, 0)) });
+        }
+        Ok(self.replace(side, key, old, new))
     }
 
     #[inline(always)]
@@ -288,23 +316,28 @@ impl Ladder {
         }
         let first = self.sides[side].put(key, old, new);
         if first < LEVELS {
-            let end = if old == 0 || new == 0 { LEVELS } else { first + 1 };
-            self.show(side, first, end);
+            if old != 0 && new != 0 {
+                let level = &mut self.depth[first];
+                *(if side == 0 { &mut level.bid_size } else { &mut level.ask_size }) = new;
+            } else {
+                self.show(side, first);
+            }
         }
         first
     }
 
-    #[inline(always)]
-    fn show(&mut self, side: usize, first: usize, end: usize) {
+    #[inline(never)]
+    fn show(&mut self, side: usize, first: usize) {
         let of = &self.sides[side];
-        let best = of.keys[first..end].iter().zip(&of.sizes[first..end]);
-        for (level, (&key, &size)) in self.depth[first..end].iter_mut().zip(best) {
-            let (price_at, size_at) = if side == 0 {
-                (&mut level.bid_price, &mut level.bid_size)
+        for k in first..LEVELS {
+            let (key, size) = (of.keys[k], of.sizes[k]);
+            let is_level = key != NOWHERE;
+            let level = &mut self.depth[k];
+            if side == 0 {
+                (level.bid_price, level.bid_size) = (if is_level { turned(0, key) } else { i64::MIN }, size);
             } else {
-                (&mut level.ask_price, &mut level.ask_size)
-            };
-            (*price_at, *size_at) = (turned(side, key), size);
+                (level.ask_price, level.ask_size) = (if is_level { key } else { i64::MAX }, size);
+            }
         }
     }
 
@@ -312,7 +345,7 @@ impl Ladder {
     pub fn clear_side(&mut self, side: usize) -> usize {
         let had_levels = self.sides[side].keys[0] != NOWHERE;
         self.sides[side].clear();
-        self.show(side, 0, LEVELS);
+        self.show(side, 0);
         if had_levels { 0 } else { LEVELS }
     }
 

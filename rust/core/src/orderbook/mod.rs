@@ -27,11 +27,8 @@ pub trait OrderBook {
 /// 0 for bids, 1 for asks.
 #[inline(always)]
 fn side_index(of: u8) -> Option<usize> {
-    match of {
-        side::BID => Some(0),
-        side::ASK => Some(1),
-        _ => None,
-    }
+    let index = usize::from(side::BID.wrapping_sub(of));
+    (index <= usize::from(side::BID - side::ASK)).then_some(index)
 }
 
 /// Whether a price can be a level's.
