@@ -297,7 +297,8 @@ impl PyTape {
             columns.set_item("participant", arrays::finished(py, events.participant.clone()))?;
         }
         if events.depth_levels > 0 {
-            let fields: [(&str, fn(&Level) -> i64); 4] = [
+            type Field = fn(&Level) -> i64;
+            let fields: [(&str, Field); 4] = [
                 ("bid_price", |level| level.bid_price),
                 ("ask_price", |level| level.ask_price),
                 ("bid_size", |level| level.bid_size),
