@@ -60,16 +60,17 @@ impl Input {
     /// Opens the bytes and finds out whether they are compressed.
     ///
     /// # Errors
-    /// `DBN002` for the format before DBN, `DBN005` for no bytes at all, `DBN015` when reading fails.
+    /// `DBN002` for the format before DBN, `DBN005` for hardly any bytes, `DBN015` when reading fails.
     pub fn open(encoded: &Encoded, name: &Arc<str>) -> Result<Self> {
         let mut bytes = encoded.open(name)?;
         let mut head = vec![0; 12];
         let length = fill(&mut bytes, &mut head).map_err(|error| unreadable(name, &error))?;
         head.truncate(length);
-        if head.is_empty() {
-            return Err(Error::truncated(fault("DBN005", name, "file", "no bytes", "a DBN file")));
+        if head.len() < ZSTD.len() {
+            let value = format!("{} bytes", head.len());
+            return Err(Error::truncated(fault("DBN005", name, "file", value, "a DBN file, compressed or not")));
         }
-        let is_skippable = head.len() >= 4 && head[0] >> 4 == 5 && head[1..4] == [0x2a, 0x4d, 0x18];
+        let is_skippable = head[0] >> 4 == 5 && head[1..4] == [0x2a, 0x4d, 0x18];
         if is_skippable && head.get(8..11) == Some(b"DBZ") {
             let found = fault("DBN002", name, "format", "DBZ, the format before DBN", "DBN, version 1, 2 or 3");
             return Err(Error::decode(found.hint("convert it with the vendor's dbn tool")));

@@ -113,8 +113,7 @@ fn begin(input: &mut Input, head: &[u8], name: &Arc<str>, options: &Options) -> 
     {
         return Ok((Some(Metadata::read(head, input, name)?), Vec::new()));
     }
-    let is_prefix = head.len() < 8 && (head.starts_with(b"DBN") || b"DBN".starts_with(head));
-    if is_prefix {
+    if head.starts_with(b"DBN") || head.len() < 3 {
         let value = format!("{} bytes of it", head.len());
         return Err(Error::truncated(fault("DBN005", name, "metadata", value, "magic, version and length")));
     }
