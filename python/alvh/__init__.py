@@ -16,9 +16,11 @@ _LAZY: dict[str, str] = {
     "CostConfig": "alvh.books",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
+    "IgnitionConfig": "alvh.ignition",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
+    "Signal": "alvh.ignition",
     "Study": "alvh.study",
     "Tape": "alvh.events",
     "backtest": "alvh._backtest",
@@ -26,6 +28,8 @@ _LAZY: dict[str, str] = {
     "black76_greeks": "alvh.pricing",
     "black_scholes": "alvh.pricing",
     "black_scholes_greeks": "alvh.pricing",
+    "detect": "alvh.ignition",
+    "features": "alvh.ignition",
     "from_arrays": "alvh.events",
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
@@ -34,7 +38,7 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"books", "calendar", "events", "marks"})
+_MODULES = frozenset({"books", "calendar", "events", "ignition", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -8,10 +8,14 @@ pub mod episode;
 pub mod flow;
 pub mod machine;
 pub mod records;
+pub mod run;
 pub mod stream;
+pub mod traders;
+pub mod walk;
 
 pub use batch::{Detection, detect};
 pub use config::{CLOCKS, IgnitionConfig};
 pub use detector::Detector;
 pub use episode::{Episode, Outcome, Stage, Transition};
 pub use stream::Stream;
+pub use walk::walk;
