@@ -35,6 +35,7 @@ _LAZY: dict[str, str] = {
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
     "read_binance": "alvh.feeds",
+    "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }

@@ -1,5 +1,6 @@
 """Types of the compiled core."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias, final
 
@@ -317,3 +318,17 @@ class FeedReader:
     ) -> FeedReader: ...
     def push(self, part: int, chunk: bytes) -> None: ...
     def finish(self, symbol: str) -> Tape: ...
+
+# Files of DBN (rust/py/src/dbn.rs).
+def tape_from_dbn(
+    name: str,
+    path: str | os.PathLike[str] | None,
+    bytes: bytes,
+    instrument_id: int | None,
+    symbol: str | None,
+    schema: str | None,
+    tick_size: float | None,
+    time: str,
+    other_instruments: str,
+) -> Tape: ...
+def dbn_about(tape: Tape) -> tuple[str, int, bool, bool] | None: ...
