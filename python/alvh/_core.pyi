@@ -282,6 +282,43 @@ def tape_from_arrays(
     levels: tuple[int, Sequence[NDArray[Any]]] | None,
 ) -> Tape: ...
 
+# Readers of text feeds (rust/py/src/feeds.rs).
+@final
+class FeedReader:
+    @staticmethod
+    def lobster(
+        sources: tuple[str, str],
+        midnight: int,
+        hidden_sides: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def binance(
+        source: str,
+        symbol: str | None,
+        by_exchange: bool,
+        warm_up: int,
+        tick_size: float | None,
+        lot_size: float | None,
+        time_backwards: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def taq(
+        sources: tuple[str, str],
+        midnight: int,
+        venues: bool,
+        session: tuple[int, int],
+        extended: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        suspicious: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    def push(self, part: int, chunk: bytes) -> None: ...
+    def finish(self, symbol: str) -> Tape: ...
+
 # Files of DBN (rust/py/src/dbn.rs).
 def tape_from_dbn(
     name: str,
