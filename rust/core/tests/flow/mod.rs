@@ -32,17 +32,15 @@ impl Random {
 
 /// Levels of a record of market by price.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    Mbp10,
-    Mbp1,
-    Tbbo,
-    Bbo,
+pub enum Width {
+    Ten,
+    One,
 }
 
 /// Market by price.
 pub struct Prices {
     random: Random,
-    layout: Layout,
+    width: Width,
     /// Mean gap of records in calm, ns.
     gap: u64,
     /// One record in so many is of a rare kind; 0 for none.
@@ -54,14 +52,14 @@ pub struct Prices {
 }
 
 impl Prices {
-    pub fn new(seed: u64, layout: Layout, gap: u64, rare: u64) -> Self {
+    pub fn new(seed: u64, width: Width, gap: u64, rare: u64) -> Self {
         let sizes = [[60; 10]; 2];
-        Self { random: Random::new(seed), layout, gap, rare, ts: START, bid: 20_000, sizes, count: 0 }
+        Self { random: Random::new(seed), width, gap, rare, ts: START, bid: 20_000, sizes, count: 0 }
     }
 
     /// Bytes of a record.
     pub fn size(&self) -> usize {
-        if self.layout == Layout::Mbp10 { 368 } else { 80 }
+        if self.width == Width::Ten { 368 } else { 80 }
     }
 
     /// Direction of the run in progress and whether it is coming back: one stretch of 4,000 in 40,000.
@@ -114,30 +112,24 @@ impl Prices {
             }
         }
         let mut flags = 0x80;
-        let mut instrument = INSTRUMENT;
         let mut hole = 0;
         if self.rare > 0 && self.random.below(self.rare) == 0 {
-            match self.random.below(9) {
+            match self.random.below(8) {
                 0 => flags = 0,
                 1 => flags = 0x88,
                 2 => flags = 0xa0,
                 3 => flags = 0x84,
                 4 => action = b'R',
                 5 => hole = 1 + self.random.below(10) as i64,
-                6 => instrument = 8,
-                7 => side = 2,
+                6 => side = 2,
                 _ => self.ts += 40_000_000_000,
             }
         }
         self.count += 1;
-        let (rtype, levels) = match self.layout {
-            Layout::Mbp10 => (0x0a, 10),
-            Layout::Mbp1 | Layout::Tbbo => (0x01, 1),
-            Layout::Bbo => (0xc3 + (r >> 40 & 1) as u8, 1),
-        };
+        let (rtype, levels) = if self.width == Width::Ten { (0x0a, 10) } else { (0x01, 1) };
         bytes.extend([if levels == 10 { 92 } else { 20 }, rtype]);
         bytes.extend(1_u16.to_le_bytes());
-        bytes.extend(instrument.to_le_bytes());
+        bytes.extend(INSTRUMENT.to_le_bytes());
         bytes.extend(self.ts.to_le_bytes());
         bytes.extend((self.bid * TICK).to_le_bytes());
         bytes.extend(size.to_le_bytes());

@@ -2,10 +2,10 @@
 
 use std::mem::{offset_of, size_of};
 
-use dbn::{MboMsg, RecordHeader, rtype};
+use dbn::MboMsg;
 
-use super::{Frame, HEADER_MASK, Origin, Place, Skip, fetch_ahead, half, price_of, word};
-use crate::error::Result;
+use super::{BadRecord, Times, fetch_ahead, half, price_of, word};
+use crate::decode::dbn::Layout;
 use crate::events::{Event, Grid};
 use crate::ignition::Stream;
 use crate::orderbook::OrderBook;
@@ -15,49 +15,41 @@ const SIZE: usize = size_of::<MboMsg>();
 /// Steps a stream over records of market by order.
 #[derive(Debug, Clone)]
 pub struct OrderRecords {
-    pub(super) frame: Frame,
+    stride: usize,
     by_receive: bool,
     grid: Grid,
+    times: Times,
 }
 
 impl OrderRecords {
-    /// A reader; `by_receive` and `appended` as `Records::new` takes them.
-    pub fn new(instrument_id: u32, grid: Grid, by_receive: bool, appended: usize) -> Self {
-        Self { frame: Frame::new(SIZE + appended, rtype::MBO, instrument_id), by_receive, grid }
+    /// A reader of records of a layout.
+    pub fn new(layout: &Layout, grid: Grid) -> Self {
+        let by_receive = layout.ts_at == offset_of!(MboMsg, ts_recv);
+        Self { stride: layout.stride, by_receive, grid, times: Times::new() }
     }
 
-    /// Steps the stream over a block of whole, well-framed records.
+    /// Steps the stream over whole, checked records; nothing happens if its feed is another.
     ///
     /// # Errors
     /// As `Records::run`.
     #[inline]
-    pub fn run(&mut self, stream: &mut Stream, block: &[u8], origin: Origin) -> Result<()> {
+    pub fn run(&mut self, stream: &mut Stream, records: &[u8]) -> Result<(), Box<BadRecord>> {
         let Some((book, detector)) = stream.orders_mut() else { return Ok(()) };
-        let Self { frame, by_receive, grid } = self;
-        let grid = *grid;
-        let ts_at = if *by_receive { offset_of!(MboMsg, ts_recv) } else { offset_of!(RecordHeader, ts_event) };
-        let mut position = 0;
-        loop {
-            let rest = block.get(position..).unwrap_or_default();
-            if rest.is_empty() {
-                return Ok(());
-            }
+        let Self { stride, by_receive, grid, times } = self;
+        let (stride, by_receive, grid) = (*stride, *by_receive, *grid);
+        let mut rest = records;
+        while let Some(record) = rest.first_chunk::<SIZE>() {
             fetch_ahead::<SIZE>(rest);
-            let record = rest.first_chunk::<SIZE>();
-            let Some(record) = record.filter(|record| word(record, 0) as u64 & HEADER_MASK == frame.header) else {
-                if let Skip::Bytes(length) = frame.skip(rest) {
-                    position += length;
-                }
-                continue;
-            };
-            let flags = record[offset_of!(MboMsg, flags)];
+            let index = || (records.len() - rest.len()) / stride;
             let raw = word(record, offset_of!(MboMsg, price));
             let Some(price) = price_of(raw, &grid) else {
-                return Err(Place::of(block, position, origin).off_grid("price".to_owned(), raw, &grid));
+                return Err(BadRecord::off_grid(index(), "price", raw));
             };
-            let raw_ts = word(record, ts_at);
-            let Some(ts) = frame.time(raw_ts, flags) else {
-                return Err(Place::of(block, position, origin).bad_time(raw_ts, frame.last_ts));
+            let flags = record[offset_of!(MboMsg, flags)];
+            let at =
+                word(record, if by_receive { offset_of!(MboMsg, ts_recv) } else { offset_of!(MboMsg, hd.ts_event) });
+            let Some(ts) = times.at(at, flags) else {
+                return Err(BadRecord::backwards(index(), at, times.last));
             };
             let event = Event {
                 ts,
@@ -71,7 +63,8 @@ impl OrderRecords {
             };
             let first = book.apply(&event);
             detector.step(&event, first, book.depth());
-            position += frame.stride;
+            rest = rest.get(stride..).unwrap_or_default();
         }
+        Ok(())
     }
 }

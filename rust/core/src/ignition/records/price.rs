@@ -5,11 +5,10 @@
 
 use std::mem::{offset_of, size_of};
 
-use dbn::{BboMsg, BidAskPair, Mbp1Msg, Mbp10Msg, RecordHeader, rtype};
+use dbn::{BidAskPair, Mbp1Msg, Mbp10Msg};
 
-use super::{Frame, HEADER_MASK, Origin, Place, Skip, UNDEFINED, fetch_ahead, half, price_of, word};
-use crate::decode::dbn::Schema;
-use crate::error::{Error, Result};
+use super::{BadRecord, Times, fetch_ahead, half, price_of, word};
+use crate::decode::dbn::{Layout, NO_FIXED_PRICE, Schema};
 use crate::events::{Depth, Event, Grid, LEVELS, Level, action, flag};
 use crate::ignition::Detector;
 
@@ -17,10 +16,7 @@ const PAIR: usize = size_of::<BidAskPair>();
 const HEAD: usize = offset_of!(Mbp1Msg, levels);
 const WIDE: usize = size_of::<Mbp10Msg>();
 const NARROW: usize = size_of::<Mbp1Msg>();
-// One layout whatever the schema and the number of levels.
-const _: () = assert!(offset_of!(Mbp10Msg, levels) == HEAD && offset_of!(BboMsg, levels) == HEAD);
-const _: () = assert!(offset_of!(Mbp10Msg, ts_recv) == offset_of!(BboMsg, ts_recv));
-const _: () = assert!(size_of::<BboMsg>() == NARROW && WIDE == HEAD + LEVELS * PAIR && NARROW == HEAD + PAIR);
+const _: () = assert!(WIDE == HEAD + LEVELS * PAIR && NARROW == HEAD + PAIR);
 
 /// What a record of one level stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,48 +34,48 @@ enum Kind {
 /// Steps a detector over records of market by price.
 #[derive(Debug, Clone)]
 pub struct PriceRecords {
-    pub(super) frame: Frame,
+    stride: usize,
     is_wide: bool,
     kind: Kind,
     by_receive: bool,
     grid: Grid,
+    times: Times,
     /// Levels of the last record; none before the first and after one that could not be taken.
     previous: Option<[[u8; PAIR]; LEVELS]>,
     depth: Depth,
 }
 
 impl PriceRecords {
-    /// Records of MBP-10, MBP-1, TBBO or BBO; `by_receive` and `appended` as `Records::new` takes them.
-    pub fn new(schema: Schema, instrument_id: u32, grid: Grid, by_receive: bool, appended: usize) -> Self {
-        let is_wide = schema == Schema::Mbp10;
-        let (kind, rtype) = match schema {
-            Schema::Mbp10 => (Kind::Event, rtype::MBP_10),
-            Schema::Tbbo => (Kind::Trade, rtype::MBP_1),
-            Schema::Bbo => (Kind::Interval, rtype::BBO_1S),
-            _ => (Kind::Event, rtype::MBP_1),
+    /// A reader of records of MBP-10, MBP-1, TBBO or BBO.
+    pub fn new(schema: Schema, layout: &Layout, grid: Grid) -> Self {
+        let kind = match schema {
+            Schema::Tbbo => Kind::Trade,
+            Schema::Bbo1s | Schema::Bbo1m => Kind::Interval,
+            _ => Kind::Event,
         };
-        let stride = if is_wide { WIDE } else { NARROW } + appended;
         Self {
-            frame: Frame::new(stride, rtype, instrument_id),
-            is_wide,
+            stride: layout.stride,
+            is_wide: layout.levels == LEVELS,
             kind,
-            by_receive: by_receive || kind == Kind::Interval,
+            // The event's time of an interval is that of its last trade.
+            by_receive: layout.ts_at == offset_of!(Mbp1Msg, ts_recv) || kind == Kind::Interval,
             grid,
+            times: Times::new(),
             previous: None,
             depth: [Level::EMPTY; LEVELS],
         }
     }
 
-    /// Steps the detector over a block of whole, well-framed records.
+    /// Steps the detector over whole, checked records.
     ///
     /// # Errors
     /// As `Records::run`.
     #[inline]
-    pub fn run(&mut self, detector: &mut Detector, block: &[u8], origin: Origin) -> Result<()> {
+    pub fn run(&mut self, detector: &mut Detector, records: &[u8]) -> Result<(), Box<BadRecord>> {
         if self.is_wide {
-            self.run_levels::<LEVELS, WIDE>(detector, block, origin)
+            self.run_levels::<LEVELS, WIDE>(detector, records)
         } else {
-            self.run_levels::<1, NARROW>(detector, block, origin)
+            self.run_levels::<1, NARROW>(detector, records)
         }
     }
 
@@ -87,31 +83,20 @@ impl PriceRecords {
     fn run_levels<const N: usize, const SIZE: usize>(
         &mut self,
         detector: &mut Detector,
-        block: &[u8],
-        origin: Origin,
-    ) -> Result<()> {
-        let Self { frame, kind, by_receive, grid, previous, depth, .. } = self;
-        let (kind, grid) = (*kind, *grid);
-        let ts_at = if *by_receive { offset_of!(Mbp1Msg, ts_recv) } else { offset_of!(RecordHeader, ts_event) };
+        records: &[u8],
+    ) -> Result<(), Box<BadRecord>> {
+        let Self { stride, kind, by_receive, grid, times, previous, depth, .. } = self;
+        let (stride, kind, by_receive, grid) = (*stride, *kind, *by_receive, *grid);
         let mut before = previous.as_ref().and_then(|levels| levels.first_chunk::<N>());
-        let mut position = 0;
-        let failed = 'records: loop {
-            let rest = block.get(position..).unwrap_or_default();
-            if rest.is_empty() {
-                break None;
-            }
+        let mut rest = records;
+        let mut outcome = Ok(());
+        'records: while let Some(record) = rest.first_chunk::<SIZE>() {
             fetch_ahead::<SIZE>(rest);
-            let record = rest.first_chunk::<SIZE>();
-            let Some(record) = record.filter(|record| word(record, 0) as u64 & HEADER_MASK == frame.header) else {
-                if let Skip::Bytes(length) = frame.skip(rest) {
-                    position += length;
-                }
-                continue;
-            };
-            let Some(pairs) = record[HEAD..].as_chunks().0.first_chunk::<N>() else { break None };
+            let index = || (records.len() - rest.len()) / stride;
+            let Some(pairs) = record[HEAD..].as_chunks().0.first_chunk::<N>() else { break };
             // Compared without branches, so that the loads of a whole record are on their way at once.
             let mut changed = 0_u32;
-            match before {
+            match before.take() {
                 Some(before) => {
                     for k in 0..N {
                         changed |= u32::from(pairs[k] != before[k]) << k;
@@ -119,16 +104,21 @@ impl PriceRecords {
                 }
                 None => changed = (1 << N) - 1,
             }
-            before = None;
             let mut left = changed;
             while left != 0 {
                 let k = left.trailing_zeros() as usize;
                 left &= left - 1;
                 let (Some(pair), Some(level)) = (pairs.get(k), depth.get_mut(k)) else { break };
                 if !decode(pair, &grid, level) {
-                    break 'records Some(off_grid(pair, k, &grid, &Place::of(block, position, origin)));
+                    outcome = Err(off_grid(index(), pair, k, &grid));
+                    break 'records;
                 }
             }
+            let raw = word(record, offset_of!(Mbp1Msg, price));
+            let Some(price) = price_of(raw, &grid) else {
+                outcome = Err(BadRecord::off_grid(index(), "price", raw));
+                break;
+            };
             let mut flags = record[offset_of!(Mbp1Msg, flags)];
             let mut action = record[offset_of!(Mbp1Msg, action)];
             if N == 1 && kind != Kind::Event {
@@ -138,13 +128,11 @@ impl PriceRecords {
                     action = action::NONE;
                 }
             }
-            let raw = word(record, offset_of!(Mbp1Msg, price));
-            let Some(price) = price_of(raw, &grid) else {
-                break Some(Place::of(block, position, origin).off_grid("price".to_owned(), raw, &grid));
-            };
-            let raw_ts = word(record, ts_at);
-            let Some(ts) = frame.time(raw_ts, flags) else {
-                break Some(Place::of(block, position, origin).bad_time(raw_ts, frame.last_ts));
+            let at = if by_receive { offset_of!(Mbp1Msg, ts_recv) } else { offset_of!(Mbp1Msg, hd.ts_event) };
+            let at = word(record, at);
+            let Some(ts) = times.at(at, flags) else {
+                outcome = Err(BadRecord::backwards(index(), at, times.last));
+                break;
             };
             let event = Event {
                 ts,
@@ -158,10 +146,10 @@ impl PriceRecords {
             };
             detector.step_changed(&event, changed, depth);
             before = Some(pairs);
-            position += frame.stride;
-        };
+            rest = rest.get(stride..).unwrap_or_default();
+        }
         *previous = before.map(|pairs| std::array::from_fn(|k| pairs.get(k).copied().unwrap_or_default()));
-        failed.map_or(Ok(()), Err)
+        outcome
     }
 }
 
@@ -179,7 +167,7 @@ fn sizes(pair: &[u8; PAIR]) -> [i64; 2] {
 #[inline(always)]
 fn decode(pair: &[u8; PAIR], grid: &Grid, level: &mut Level) -> bool {
     let [bid, ask] = prices(pair);
-    if bid == UNDEFINED || ask == UNDEFINED {
+    if bid == NO_FIXED_PRICE || ask == NO_FIXED_PRICE {
         return decode_hole(pair, grid, level);
     }
     let (Some(bid), Some(ask)) = (grid.ticks(bid), grid.ticks(ask)) else { return false };
@@ -195,11 +183,11 @@ fn decode(pair: &[u8; PAIR], grid: &Grid, level: &mut Level) -> bool {
 fn decode_hole(pair: &[u8; PAIR], grid: &Grid, level: &mut Level) -> bool {
     let ([bid, ask], [bid_size, ask_size]) = (prices(pair), sizes(pair));
     *level = Level::EMPTY;
-    if bid != UNDEFINED {
+    if bid != NO_FIXED_PRICE {
         let Some(price) = grid.ticks(bid) else { return false };
         (level.bid_price, level.bid_size) = (price, bid_size);
     }
-    if ask != UNDEFINED {
+    if ask != NO_FIXED_PRICE {
         let Some(price) = grid.ticks(ask) else { return false };
         (level.ask_price, level.ask_size) = (price, ask_size);
     }
@@ -207,9 +195,9 @@ fn decode_hole(pair: &[u8; PAIR], grid: &Grid, level: &mut Level) -> bool {
 }
 
 #[cold]
-fn off_grid(pair: &[u8; PAIR], k: usize, grid: &Grid, place: &Place) -> Error {
+fn off_grid(index: usize, pair: &[u8; PAIR], k: usize, grid: &Grid) -> Box<BadRecord> {
     let [bid, ask] = prices(pair);
-    let is_bid = grid.ticks(bid).is_none() && bid != UNDEFINED;
-    let (field, raw) = if is_bid { ("bid_px", bid) } else { ("ask_px", ask) };
-    place.off_grid(format!("levels[{k}].{field}"), raw, grid)
+    let is_bid = grid.ticks(bid).is_none() && bid != NO_FIXED_PRICE;
+    let (field, price) = if is_bid { ("bid_px", bid) } else { ("ask_px", ask) };
+    BadRecord::off_grid(index, format!("levels[{k}].{field}"), price)
 }
