@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test and benchmark uses a part of it")]
 
+pub mod identity;
+
 /// Ticks in units of 1e-9.
 pub const TICK: i64 = 250_000_000;
 /// Instrument of the records.
