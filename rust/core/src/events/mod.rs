@@ -4,6 +4,7 @@
 //! feeds are translated to it by `crate::decode`. Prices are integer ticks, sizes integer lots, times integer
 //! nanoseconds since the epoch (UTC).
 
+pub mod arrays;
 pub mod columns;
 pub mod grid;
 pub mod quality;

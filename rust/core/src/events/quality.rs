@@ -12,6 +12,14 @@ macro_rules! flaws {
         impl Flaw {
             /// Names of all kinds, in the order of the counters.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The kind of that name.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
         }
     };
 }

@@ -44,6 +44,8 @@ impl Plan {
 pub struct TimelineRow {
     /// End of the unit, ns since the epoch.
     pub ts: i64,
+    /// Time of the event that ended it, ns since the epoch: nothing of the row is known before.
+    pub known: i64,
     /// Mid at the end, ticks.
     pub mid: f64,
     /// Best ask less best bid at the end, ticks.
@@ -449,7 +451,7 @@ impl Detector {
         self.state.unit.stage = self.state.unit.stage.max(highest);
         let index = cell.div_euclid(CELLS_PER_UNIT);
         if index != self.state.unit.index {
-            self.end_unit(index);
+            self.end_unit(index, ts);
         }
     }
 
@@ -466,11 +468,12 @@ impl Detector {
     }
 
     #[inline(never)]
-    fn end_unit(&mut self, index: i64) {
+    fn end_unit(&mut self, index: i64, known: i64) {
         let unit = std::mem::replace(&mut self.state.unit, Unit::new(index));
         if let Some(timeline) = &mut self.timeline {
             timeline.push(TimelineRow {
                 ts: (unit.index + 1) * CELLS_PER_UNIT * self.plan.cell_ns,
+                known,
                 mid: self.view.mid,
                 spread: self.view.spread,
                 volume: unit.volume,
@@ -506,6 +509,16 @@ impl Detector {
     /// Time of the last event, ns since the epoch; `i64::MIN` before the first.
     pub fn last_ts(&self) -> i64 {
         self.state.last_ts
+    }
+
+    /// Whether there has been a book to measure.
+    pub fn is_started(&self) -> bool {
+        self.state.is_started
+    }
+
+    /// The book when it was last whole.
+    pub fn depth(&self) -> &Depth {
+        &self.depth
     }
 
     /// Highest stage of any clock.
