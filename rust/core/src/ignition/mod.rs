@@ -8,6 +8,7 @@ pub mod episode;
 pub mod flow;
 pub mod machine;
 pub mod records;
+mod state;
 pub mod stream;
 pub mod walk;
 
