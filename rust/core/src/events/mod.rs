@@ -152,7 +152,7 @@ impl Level {
 pub type Depth = [Level; LEVELS];
 
 /// How the events of a tape describe the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feed {
     /// Every order with its id (level 3).
     Orders,
