@@ -20,15 +20,18 @@ _LAZY: dict[str, str] = {
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
     "Study": "alvh.study",
+    "Tape": "alvh.events",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
     "black76_greeks": "alvh.pricing",
     "black_scholes": "alvh.pricing",
     "black_scholes_greeks": "alvh.pricing",
+    "from_arrays": "alvh.events",
+    "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
 }
-_MODULES = frozenset({"books", "calendar", "marks"})
+_MODULES = frozenset({"books", "calendar", "events", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -217,3 +217,66 @@ def surface_rows(
     product: str,
     time: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
+# Tapes (rust/py/src/tape.rs).
+_Codes: TypeAlias = npt.NDArray[np.uint8]
+_Longs: TypeAlias = npt.NDArray[np.int64]
+_Ids: TypeAlias = npt.NDArray[np.uint64]
+
+@final
+class Tape:
+    @staticmethod
+    def from_columns(
+        source: str,
+        tick_size: float,
+        lot_size: float,
+        ts: _Longs,
+        action: _Codes,
+        side: _Codes,
+        flags: _Codes,
+        price: _Longs,
+        size: _Longs,
+        *,
+        symbol: str = "",
+        order_id: _Ids | None = None,
+        participant: _Ids | None = None,
+        levels: Sequence[_Longs] | None = None,
+        quality: Sequence[tuple[str, int]] = ...,
+    ) -> Tape: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def feed(self) -> str: ...
+    @property
+    def n_levels(self) -> int: ...
+    @property
+    def n_events(self) -> int: ...
+    @property
+    def tick_size(self) -> float: ...
+    @property
+    def lot_size(self) -> float: ...
+    def span(self) -> tuple[int, int] | None: ...
+    def quality(self, *, all: bool = True) -> dict[str, int]: ...
+    def data_hash(self) -> str: ...
+    def slice(self, start: int, stop: int) -> Tape: ...
+    def arrays(self) -> dict[str, NDArray[Any]]: ...
+
+def tape_from_arrays(
+    source: str,
+    symbol: str,
+    tick_size: float,
+    lot_size: float,
+    unit: int,
+    policies: tuple[str, str],
+    ts: _Longs,
+    action: _Codes,
+    side: _Codes,
+    price: NDArray[Any],
+    size: NDArray[Any],
+    flags: _Codes | None,
+    order_id: _Ids | None,
+    participant: _Ids | None,
+    levels: tuple[int, Sequence[NDArray[Any]]] | None,
+) -> Tape: ...

@@ -1,6 +1,11 @@
 //! A tape: the events of one instrument from one source, in memory or streamed from a file.
 
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
 use crate::decode::dbn::DbnTape;
+use crate::error::{Error, Fault, Result};
 use crate::events::{EventColumns, Feed, Quality};
 
 /// Where the events of a tape are.
@@ -25,8 +30,68 @@ pub struct Tape {
     pub tick_size: f64,
     /// One lot in units of the instrument (contracts, shares, coins).
     pub lot_size: f64,
-    /// What the reader flagged or dropped.
+    /// What the reader flagged or dropped and the events do not show by themselves.
     pub quality: Quality,
     /// The events.
     pub body: Body,
+}
+
+impl Tape {
+    /// A tape of columns.
+    pub fn of_columns(source: &str, symbol: &str, tick_size: f64, lot_size: f64, events: EventColumns) -> Self {
+        Self {
+            source: source.to_owned(),
+            symbol: symbol.to_owned(),
+            feed: events.feed(),
+            tick_size,
+            lot_size,
+            quality: Quality::default(),
+            body: Body::Columns(events),
+        }
+    }
+
+    /// The events, where they are in columns.
+    ///
+    /// # Errors
+    /// `Error::Schema` (`EVT010`) for a tape of records.
+    pub fn columns(&self) -> Result<&EventColumns> {
+        match &self.body {
+            Body::Columns(events) => Ok(events),
+            Body::Dbn(_) => {
+                let fault = Fault::new("EVT010", &self.source, "tape", "records of a file", "events in columns");
+                Err(Error::schema(fault))
+            }
+        }
+    }
+
+    /// SHA-256 of the events and of what they are measured in; the name of the source is no part of it.
+    ///
+    /// # Errors
+    /// As `columns`.
+    pub fn data_hash(&self) -> Result<String> {
+        let events = self.columns()?;
+        let mut hash = Sha256::new();
+        hash.update(self.tick_size.to_le_bytes());
+        hash.update(self.lot_size.to_le_bytes());
+        hash.update((events.len() as u64).to_le_bytes());
+        hash.update((events.depth_levels as u64).to_le_bytes());
+        for i in 0..events.len() {
+            let event = events.event(i);
+            let words = [event.ts, event.price, event.size, event.order_id as i64, event.participant as i64];
+            for word in words {
+                hash.update(word.to_le_bytes());
+            }
+            hash.update([event.action, event.side, event.flags]);
+            for level in events.levels(i) {
+                for word in [level.bid_price, level.bid_size, level.ask_price, level.ask_size] {
+                    hash.update(word.to_le_bytes());
+                }
+            }
+        }
+        Ok(hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
+    }
 }

@@ -12,15 +12,25 @@ macro_rules! flaws {
         impl Flaw {
             /// Names of all kinds, in the order of the counters.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The kind of that name.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
         }
     };
 }
 
 flaws! {
-    /// A cancel, modify or fill of an order id that the book does not hold.
+    /// A cancel or modify of an order that the book does not hold on that side.
     UnknownOrder => "unknown_order",
     /// An add of an id that the book already holds; the older order goes.
     DuplicateOrder => "duplicate_order",
+    /// An order without a side, a price or a size within what is taken; it is left out.
+    BadOrder => "bad_order",
     /// A cancel of more than the order or the level holds; it is cut to what is there.
     OverCancel => "over_cancel",
     /// A removal of a level that is not there.

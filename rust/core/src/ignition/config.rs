@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn every_rule_names_its_field() {
-        let bad: [(&str, fn(&mut IgnitionConfig)); 8] = [
+        type Break = (&'static str, fn(&mut IgnitionConfig));
+        let bad: [Break; 8] = [
             ("CFG101", |c| c.clocks[1] = 1.5),
             ("CFG101", |c| c.clocks[0] = f64::NAN),
             ("CFG102", |c| c.tau_sigma = 0.0),

@@ -10,7 +10,7 @@ use super::flow::{
 };
 use super::machine::{Books, Durations, Machine, Sight, predictor, score_of, scored};
 use crate::error::Result;
-use crate::events::{Depth, Event, Flaw, LEVELS, Level, Quality, action, flag, side};
+use crate::events::{Depth, Event, Flaw, LEVELS, Level, NO_PRICE, Quality, action, flag, side};
 
 /// Everything that follows from the configuration.
 #[derive(Debug, Clone)]
@@ -44,12 +44,14 @@ impl Plan {
 pub struct TimelineRow {
     /// End of the unit, ns since the epoch.
     pub ts: i64,
+    /// Time of the event that ended it, ns since the epoch: nothing of the row is known before.
+    pub known: i64,
     /// Mid at the end, ticks.
     pub mid: f64,
     /// Best ask less best bid at the end, ticks.
     pub spread: f64,
     /// Volume of the unit, lots.
-    pub volume: i64,
+    pub volume: f64,
     /// Largest score of any clock, 0..100.
     pub score: f64,
     /// Smallest quick ratio of either side; infinite when nobody takes.
@@ -66,7 +68,7 @@ pub struct TimelineRow {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Unit {
     index: i64,
-    volume: i64,
+    volume: f64,
     predictor: f64,
     quick_ratio: f64,
     push: f64,
@@ -77,7 +79,7 @@ struct Unit {
 impl Unit {
     fn new(index: i64) -> Self {
         let (predictor, quick_ratio) = (f64::MIN, f64::MAX);
-        Self { index, volume: 0, predictor, quick_ratio, push: 0.0, stage: Stage::Idle, is_scored: false }
+        Self { index, volume: 0.0, predictor, quick_ratio, push: 0.0, stage: Stage::Idle, is_scored: false }
     }
 }
 
@@ -136,7 +138,7 @@ pub struct Detector {
     depth: Depth,
     view: BookView,
     totals: Totals,
-    extreme: [[i64; 2]; CLOCKS],
+    extreme: [[f64; 2]; CLOCKS],
     extremes: [Extremes; CLOCKS],
     clocks: [Clock; CLOCKS],
     machines: [Machine; CLOCKS],
@@ -163,7 +165,7 @@ impl Detector {
             depth: [Level::EMPTY; LEVELS],
             view: BookView::default(),
             totals: Totals::default(),
-            extreme: [[0; 2]; CLOCKS],
+            extreme: [[0.0; 2]; CLOCKS],
             extremes: std::array::from_fn(|_| Extremes::default()),
             clocks: std::array::from_fn(|_| Clock::default()),
             machines: std::array::from_fn(|_| Machine::default()),
@@ -196,7 +198,7 @@ impl Detector {
         }
         self.state.last_ts = event.ts;
         self.state.first_changed = self.state.first_changed.min(first_changed);
-        self.totals.messages += 1;
+        self.totals.messages = self.totals.messages.wrapping_add(1);
         match event.action {
             action::ADD | action::CANCEL | action::MODIFY | action::FILL | action::NONE => {}
             action::TRADE => self.trade(event),
@@ -229,17 +231,18 @@ impl Detector {
         }
         if first == 0 && depth[0] != self.depth[0] {
             let e = order_flow_imbalance(&self.depth[0], &depth[0]);
-            self.totals.imbalance += e;
-            self.totals.imbalance_squared += (e as f64) * (e as f64);
-            self.totals.multi_level += LEVEL_WEIGHTS[0] * e;
-            self.totals.lost += depth_lost(&self.depth[0], &depth[0]);
+            let imbalance = e as f64;
+            self.totals.imbalance += imbalance;
+            self.totals.imbalance_squared += imbalance * imbalance;
+            self.totals.multi_level += LEVEL_WEIGHTS[0] * imbalance;
+            self.totals.lost += depth_lost(&self.depth[0], &depth[0]) as f64;
             self.judge(&depth[0]);
             self.depth[0] = depth[0];
         }
         let first = first.max(1);
         for ((old, new), weight) in self.depth[first..].iter_mut().zip(&depth[first..]).zip(&LEVEL_WEIGHTS[first..]) {
             if old != new {
-                self.totals.multi_level += weight * order_flow_imbalance(old, new);
+                self.totals.multi_level += weight * order_flow_imbalance(old, new) as f64;
                 *old = *new;
             }
         }
@@ -338,31 +341,34 @@ impl Detector {
             _ => (0, false),
         };
         self.vpin.print(event.size, sign);
-        self.run.print(event.ts, event.price);
         if sign == 0 {
             self.quality.add(Flaw::UnsignedTrade);
-            self.totals.unsigned += event.size;
+            self.totals.unsigned += event.size as f64;
         } else {
-            *(if is_buyer { &mut self.totals.bought } else { &mut self.totals.sold }) += event.size;
+            *(if is_buyer { &mut self.totals.bought } else { &mut self.totals.sold }) += event.size as f64;
             if self.state.highest > Stage::Idle && event.participant != 0 {
                 for machine in &mut self.machines {
-                    machine.print(event.participant, event.size, is_buyer);
+                    machine.print(event.participant, event.size as f64, is_buyer);
                 }
             }
         }
         let (is_new, levels) = self.sweep.print(event);
         if is_new {
-            self.totals.aggressors += 1;
+            self.totals.aggressors = self.totals.aggressors.wrapping_add(1);
             self.hawkes.print(event.ts);
         }
         self.totals.swept = self.totals.swept.max(levels);
+        if event.price == NO_PRICE {
+            return;
+        }
+        self.run.print(event.ts, event.price);
         for (extremes, volume) in self.extremes.iter_mut().zip(&mut self.extreme) {
             let (is_high, is_low) = extremes.print(event.price);
             if is_high && sign > 0 {
-                volume[0] += event.size;
+                volume[0] += event.size as f64;
             }
             if is_low && sign < 0 {
-                volume[1] += event.size;
+                volume[1] += event.size as f64;
             }
         }
     }
@@ -371,19 +377,20 @@ impl Detector {
     #[inline(never)]
     fn close(&mut self, ts: i64) {
         let cell = ts.div_euclid(self.plan.cell_ns);
-        self.state.cell_end = (cell + 1) * self.plan.cell_ns;
+        self.state.cell_end = (cell + 1).saturating_mul(self.plan.cell_ns);
         if self.state.is_two_sided {
             self.view = BookView::of(&self.depth);
         } else if !self.state.is_started {
             // No book yet: there is nothing to measure, and nothing to remember of it.
             self.totals = Totals::default();
-            self.extreme = [[0; 2]; CLOCKS];
+            self.extreme = [[0.0; 2]; CLOCKS];
             return;
         }
         if !self.state.is_started {
             self.start(ts, cell);
         }
-        let was_stale = ts - self.state.last_ts > self.plan.stale_after;
+        let pause = ts - self.state.last_ts;
+        let was_stale = pause > self.plan.stale_after;
         if was_stale {
             self.quality.add(Flaw::Stale);
         }
@@ -434,13 +441,17 @@ impl Detector {
                     self.machines[i].step(&sight, &mut books, push, burst, predictor);
                 }
             }
+            if pause > self.plan.stale_after.saturating_mul(self.plan.multiples[i]) {
+                // Over such a pause the price did not move, it is another: a night, not a volatile second.
+                self.clocks[i].forget_mid();
+            }
             highest = highest.max(self.machines[i].stage());
         }
         self.state.highest = highest;
         self.state.unit.stage = self.state.unit.stage.max(highest);
         let index = cell.div_euclid(CELLS_PER_UNIT);
         if index != self.state.unit.index {
-            self.end_unit(index);
+            self.end_unit(index, ts);
         }
     }
 
@@ -457,11 +468,12 @@ impl Detector {
     }
 
     #[inline(never)]
-    fn end_unit(&mut self, index: i64) {
+    fn end_unit(&mut self, index: i64, known: i64) {
         let unit = std::mem::replace(&mut self.state.unit, Unit::new(index));
         if let Some(timeline) = &mut self.timeline {
             timeline.push(TimelineRow {
                 ts: (unit.index + 1) * CELLS_PER_UNIT * self.plan.cell_ns,
+                known,
                 mid: self.view.mid,
                 spread: self.view.spread,
                 volume: unit.volume,
@@ -497,6 +509,16 @@ impl Detector {
     /// Time of the last event, ns since the epoch; `i64::MIN` before the first.
     pub fn last_ts(&self) -> i64 {
         self.state.last_ts
+    }
+
+    /// Whether there has been a book to measure.
+    pub fn is_started(&self) -> bool {
+        self.state.is_started
+    }
+
+    /// The book when it was last whole.
+    pub fn depth(&self) -> &Depth {
+        &self.depth
     }
 
     /// Highest stage of any clock.

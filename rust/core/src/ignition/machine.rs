@@ -15,52 +15,65 @@ const PARTICIPANTS: usize = 16;
 /// whoever has more than 1/17 of the volume is in the table at the end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Traders {
-    table: Vec<(u64, i64, i64)>,
-    bought: i64,
-    sold: i64,
+    table: Vec<Trader>,
+    /// Volume of all buyers and of all sellers.
+    total: [f64; 2],
+}
+
+/// One participant's volume bought and sold.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Trader {
+    id: u64,
+    volume: [f64; 2],
 }
 
 impl Traders {
     fn clear(&mut self) {
         self.table.clear();
-        (self.bought, self.sold) = (0, 0);
+        self.total = [0.0; 2];
     }
 
-    fn print(&mut self, participant: u64, size: i64, is_buyer: bool) {
-        if self.table.capacity() == 0 {
-            self.table.reserve_exact(PARTICIPANTS);
+    fn print(&mut self, id: u64, size: f64, is_buyer: bool) {
+        let way = usize::from(!is_buyer);
+        self.total[way] += size;
+        if let Some(row) = self.table.iter_mut().find(|row| row.id == id) {
+            row.volume[way] += size;
+            return;
         }
-        *(if is_buyer { &mut self.bought } else { &mut self.sold }) += size;
-        let (bought, sold) = if is_buyer { (size, 0) } else { (0, size) };
-        if let Some(row) = self.table.iter_mut().find(|row| row.0 == participant) {
-            (row.1, row.2) = (row.1 + bought, row.2 + sold);
-        } else if self.table.len() < PARTICIPANTS {
-            self.table.push((participant, bought, sold));
-        } else {
-            let least = self.table.iter().map(|row| row.1 + row.2).min().unwrap_or(0).min(size);
+        let mut left = size;
+        if self.table.len() == PARTICIPANTS {
+            // Everybody, the newcomer included, gives up as much as the lightest has.
+            left = self.table.iter().map(|row| row.volume[0] + row.volume[1]).fold(size, f64::min);
             for row in &mut self.table {
-                let cut = least.min(row.1);
-                (row.1, row.2) = (row.1 - cut, row.2 - (least - cut).min(row.2));
+                let bought = left.min(row.volume[0]);
+                row.volume = [row.volume[0] - bought, row.volume[1] - (left - bought)];
             }
-            self.table.retain(|row| row.1 + row.2 > 0);
-            if size > least && self.table.len() < PARTICIPANTS {
-                self.table.push((
-                    participant,
-                    if is_buyer { size - least } else { 0 },
-                    if is_buyer { 0 } else { size - least },
-                ));
+            self.table.retain(|row| row.volume[0] + row.volume[1] > 0.0);
+            left = size - left;
+        }
+        if left > 0.0 && self.table.len() < PARTICIPANTS {
+            if self.table.capacity() == 0 {
+                self.table.reserve_exact(PARTICIPANTS);
             }
+            let mut volume = [0.0; 2];
+            volume[way] = left;
+            self.table.push(Trader { id, volume });
         }
     }
 
     /// The heaviest participant in a direction, its share of that direction's volume, and its reversal.
     fn heaviest(&self, direction: i8) -> (u64, f64, f64) {
-        let with = |row: &(u64, i64, i64)| if direction > 0 { row.1 } else { row.2 };
-        let against = |row: &(u64, i64, i64)| if direction > 0 { row.2 } else { row.1 };
-        let total = if direction > 0 { self.bought } else { self.sold };
-        match self.table.iter().max_by_key(|row| (with(row), std::cmp::Reverse(row.0))) {
-            Some(row) if with(row) > 0 => {
-                (row.0, with(row) as f64 / total as f64, against(row) as f64 / with(row) as f64)
+        let with = usize::from(direction < 0);
+        let mut heaviest: Option<&Trader> = None;
+        for row in &self.table {
+            // The first of equals: the table's order is that of arrival.
+            if heaviest.is_none_or(|best| row.volume[with] > best.volume[with]) {
+                heaviest = Some(row);
+            }
+        }
+        match heaviest {
+            Some(row) if row.volume[with] > 0.0 => {
+                (row.id, row.volume[with] / self.total[with], row.volume[1 - with] / row.volume[with])
             }
             _ => (0, f64::NAN, f64::NAN),
         }
@@ -196,7 +209,7 @@ impl Machine {
 
     /// Takes an aggressor's print while something is going on.
     #[inline]
-    pub fn print(&mut self, participant: u64, size: i64, is_buyer: bool) {
+    pub fn print(&mut self, participant: u64, size: f64, is_buyer: bool) {
         if self.stage > Stage::Idle {
             self.traders.print(participant, size, is_buyer);
         }

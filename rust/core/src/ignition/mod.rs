@@ -9,9 +9,11 @@ pub mod flow;
 pub mod machine;
 pub mod records;
 pub mod stream;
+pub mod walk;
 
 pub use batch::{Detection, detect};
 pub use config::{CLOCKS, IgnitionConfig};
 pub use detector::Detector;
 pub use episode::{Episode, Outcome, Stage, Transition};
 pub use stream::Stream;
+pub use walk::walk;

@@ -2,7 +2,7 @@
 
 use super::{Detector, IgnitionConfig};
 use crate::error::{Error, Fault, Result};
-use crate::events::{Depth, Event, Feed, LEVELS, Level, Quality, flag};
+use crate::events::{Depth, Event, Feed, LARGEST, LEVELS, Level, Quality, TIMES, flag};
 use crate::orderbook::{Levels, OrderBook, Orders};
 
 /// The book that the events of a feed make.
@@ -45,9 +45,13 @@ impl Stream {
     /// One event; `levels` are the best levels after it for a feed of depths (missing ones are empty), else unused.
     ///
     /// # Errors
-    /// `Error::Data` (`IGN001`) when time goes back; the detector is unchanged then.
+    /// `Error::Data`, with the detector unchanged: `IGN001` when time goes back, `IGN002` for a time, size or price
+    /// beyond what is taken, `IGN003` for such a level.
     #[inline]
     pub fn event(&mut self, event: &Event, levels: &[Level]) -> Result<()> {
+        if !event.is_plausible() {
+            return Err(self.implausible(event));
+        }
         if event.ts < self.last_ts {
             if event.flags & flag::SNAPSHOT == 0 {
                 return Err(self.backwards(event));
@@ -57,7 +61,6 @@ impl Stream {
             late.ts = self.last_ts;
             return self.event(&late, levels);
         }
-        self.last_ts = event.ts;
         match &mut self.book {
             Book::Orders(book) => {
                 let first = book.apply(event);
@@ -68,6 +71,10 @@ impl Stream {
                 self.detector.step(event, first, book.depth());
             }
             Book::Depth(depth) => {
+                if let Some(k) = levels.iter().position(|level| !level.is_plausible()) {
+                    let at = self.detector.events();
+                    return Err(implausible_level(k, &levels[k], at));
+                }
                 let mut first = LEVELS;
                 for k in (0..LEVELS).rev() {
                     let new = levels.get(k).copied().unwrap_or(Level::EMPTY);
@@ -79,6 +86,7 @@ impl Stream {
                 self.detector.step(event, first, depth);
             }
         }
+        self.last_ts = event.ts;
         Ok(())
     }
 
@@ -90,6 +98,19 @@ impl Stream {
                 .at(self.detector.events().to_string())
                 .hint("sort the events yourself if that is right"),
         )
+    }
+
+    #[cold]
+    fn implausible(&self, event: &Event) -> Error {
+        let (field, value, expected) = if !TIMES.contains(&event.ts) {
+            ("ts", event.ts, "ns since the epoch, 1990..2100")
+        } else if (0..=LARGEST).contains(&event.size) {
+            ("price", event.price, "ticks within 2^53 of zero, or no price")
+        } else {
+            ("size", event.size, "0 to 2^53 lots")
+        };
+        let at = self.detector.events().to_string();
+        Error::data(Fault::new("IGN002", "events", field, value.to_string(), expected).at(at))
     }
 
     /// The detector: stage, score, features, episodes.
@@ -112,4 +133,11 @@ impl Stream {
         }
         quality
     }
+}
+
+#[cold]
+fn implausible_level(k: usize, level: &Level, event: i64) -> Error {
+    let value = format!("{} x {} at {} x {}", level.bid_size, level.ask_size, level.bid_price, level.ask_price);
+    let expected = "sizes of 0 to 2^53 lots, prices within 2^53 ticks of zero";
+    Error::data(Fault::new("IGN003", "events", format!("levels[{k}]"), value, expected).at(event.to_string()))
 }
