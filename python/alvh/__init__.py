@@ -31,7 +31,7 @@ _LAZY: dict[str, str] = {
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
 }
-_MODULES = frozenset({"books", "calendar", "events", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "events", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -1,12 +1,11 @@
 //! Conversion for the labelled order flow, transplants, baselines and scores.
 
-use std::sync::Arc;
-
 use alvh_core::events::{Feed, LEVELS};
 use alvh_core::ignition::{IgnitionConfig, detect};
 use alvh_core::labelled::baselines::{BASELINES, baseline_alarms};
-use alvh_core::labelled::score::{Alarm, FALSE_NAMES, Tally, alarms_of, tally, wilson};
-use alvh_core::labelled::{EpisodePlan, FlowConfig, Kind, Labelled, order_flow};
+use alvh_core::labelled::order_flow::Counts;
+use alvh_core::labelled::score::{Alarm, Claim, FALSE_NAMES, Tally, claims_of, merge_claims, tally, wilson};
+use alvh_core::labelled::{EpisodePlan, FlowConfig, Kind, Label, order_flow};
 use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -17,23 +16,20 @@ use crate::door;
 use crate::errors::{IntoPyResult, to_py};
 use crate::tape::PyTape;
 
-/// A tape with its labels, shared and read-only.
-#[pyclass(frozen, name = "LabelledFlow")]
-pub struct PyLabelledFlow {
-    inner: Arc<Labelled>,
-    tape: Arc<alvh_core::tape::Tape>,
+/// What is known about a tape: its episodes and the path of its mid; read-only.
+#[pyclass(frozen, name = "Labels")]
+pub struct PyLabels {
+    labels: Vec<Label>,
+    path: Vec<(i64, i64)>,
+    span: (i64, i64),
+    counts: Counts,
 }
 
 #[pymethods]
-impl PyLabelledFlow {
-    /// The events; shared, not copied.
-    fn tape(&self) -> PyTape {
-        PyTape { inner: Arc::clone(&self.tape) }
-    }
-
+impl PyLabels {
     /// Columns of the labels.
-    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let labels = &self.inner.labels;
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let labels = &self.labels;
         let columns = PyDict::new(py);
         columns.set_item("kind", finished(py, labels.iter().map(|l| l.kind as u8).collect()))?;
         columns.set_item("side", finished(py, labels.iter().map(|l| l.side).collect()))?;
@@ -56,27 +52,20 @@ impl PyLabelledFlow {
     /// Time and value of every change of the mid, ticks.
     #[allow(clippy::type_complexity)]
     fn mid<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>) {
-        let path = &self.inner.path;
+        let path = &self.path;
         let mid = path.iter().map(|point| 0.5 * point.1 as f64).collect();
         (finished(py, path.iter().map(|point| point.0).collect()), finished(py, mid))
     }
 
     /// First and last moment.
     fn span(&self) -> (i64, i64) {
-        self.inner.span
+        self.span
     }
 
     /// Arrivals by cause: background trades and quotes, arbitrage, planned.
     fn counts(&self) -> (u64, u64, u64, u64) {
-        let counts = self.inner.counts;
+        let counts = self.counts;
         (counts.trades, counts.quotes, counts.arbitrage, counts.planned)
-    }
-
-    fn __len__(&self) -> usize {
-        match &self.tape.body {
-            alvh_core::tape::Body::Columns(events) => events.len(),
-            alvh_core::tape::Body::Dbn(_) => 0,
-        }
     }
 }
 
@@ -185,7 +174,7 @@ fn simulate_order_flow(
     hours: f64,
     feed: &str,
     with_participants: bool,
-) -> PyResult<PyLabelledFlow> {
+) -> PyResult<(PyTape, PyLabels)> {
     let feed = match feed {
         "depth" => Feed::Depth(LEVELS),
         "levels" => Feed::Levels,
@@ -196,15 +185,11 @@ fn simulate_order_flow(
         }
     };
     let config = FlowConfig::from_json(config).into_py_result(py)?;
-    let mut labelled = door::enter(py, |go_on| order_flow(&config, seed, hours, feed, with_participants, go_on))?;
-    let empty = alvh_core::tape::Tape {
-        body: alvh_core::tape::Body::Columns(Default::default()),
-        source: labelled.tape.source.clone(),
-        symbol: labelled.tape.symbol.clone(),
-        ..labelled.tape
-    };
-    let tape = Arc::new(std::mem::replace(&mut labelled.tape, empty));
-    Ok(PyLabelledFlow { inner: Arc::new(labelled), tape })
+    let made = door::enter(py, |go_on| order_flow(&config, seed, hours, feed, with_participants, go_on))?;
+    Ok((
+        PyTape::new(made.tape),
+        PyLabels { labels: made.labels, path: made.path, span: made.span, counts: made.counts },
+    ))
 }
 
 /// Early and confirmed alarms at each factor on the z thresholds.
@@ -219,16 +204,31 @@ fn ignition_alarms<'py>(
     let mut rows = Vec::new();
     for factor in factors {
         let mut config = base.clone();
-        for i in 0..config.push_z.len() {
-            config.push_z[i] *= factor;
-            config.velocity_z[i] *= factor;
+        for thresholds in [&mut config.push_z, &mut config.velocity_z, &mut config.cascade_sigma] {
+            thresholds.iter_mut().for_each(|threshold| *threshold *= factor);
         }
         let tape = &tape.inner;
         let found = door::enter(py, |go_on| detect(tape, &config, go_on))?;
-        let (early, confirmed) = alarms_of(&found.episodes, &config);
+        let (early, confirmed) = merge_claims(&claims_of(&found.episodes, &config));
         rows.push((arrays_of(py, &early), arrays_of(py, &confirmed)));
     }
     Ok(rows)
+}
+
+/// Early and confirmed alarms of episodes, once over the clocks; `confirmed` is 0 where there was no reversion.
+#[pyfunction]
+fn merge_alarms<'py>(
+    py: Python<'py>,
+    unit: PyReadonlyArray1<'_, f64>,
+    side: PyReadonlyArray1<'_, i8>,
+    ts: PyReadonlyArray1<'_, i64>,
+    confirmed: PyReadonlyArray1<'_, i64>,
+) -> PyResult<(AlarmArrays<'py>, AlarmArrays<'py>)> {
+    let rows = unit.as_slice()?.iter().zip(side.as_slice()?).zip(ts.as_slice()?).zip(confirmed.as_slice()?);
+    let claim = |(((&unit, &side), &ts), &at)| Claim { unit, side, ts, confirmed: (at != 0).then_some(at) };
+    let claims: Vec<Claim> = rows.map(claim).collect();
+    let (early, confirmed) = merge_claims(&claims);
+    Ok((arrays_of(py, &early), arrays_of(py, &confirmed)))
 }
 
 /// Alarms of every baseline at each of its thresholds.
@@ -246,15 +246,14 @@ fn baseline_alarm_lists<'py>(
 /// Holds alarms against the labels of a flow.
 #[pyfunction]
 fn score_alarms(
-    flow: &PyLabelledFlow,
+    labels: &PyLabels,
     ts: PyReadonlyArray1<'_, i64>,
     known: PyReadonlyArray1<'_, i64>,
     side: PyReadonlyArray1<'_, i8>,
 ) -> PyResult<PyTally> {
     let rows = ts.as_slice()?.iter().zip(known.as_slice()?).zip(side.as_slice()?);
     let alarms: Vec<Alarm> = rows.map(|((&ts, &known), &side)| Alarm { ts, known, side }).collect();
-    let labelled = &flow.inner;
-    Ok(PyTally { inner: tally(&alarms, &labelled.labels, &labelled.path, labelled.span) })
+    Ok(PyTally { inner: tally(&alarms, &labels.labels, &labels.path, labels.span) })
 }
 
 /// 95 % interval of a proportion.
@@ -263,15 +262,9 @@ fn wilson_interval(count: u64, total: u64) -> (f64, f64) {
     wilson(count, total)
 }
 
-/// The default configuration of the detector as JSON.
-#[pyfunction]
-fn default_ignition_config() -> String {
-    IgnitionConfig::default().to_json()
-}
-
 /// Adds its names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyLabelledFlow>()?;
+    module.add_class::<PyLabels>()?;
     module.add_class::<PyTally>()?;
     module.add("LABEL_KINDS", Kind::NAMES)?;
     module.add("BASELINES", BASELINES)?;
@@ -279,9 +272,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(order_flow_episodes, module)?)?;
     module.add_function(wrap_pyfunction!(simulate_order_flow, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_alarms, module)?)?;
+    module.add_function(wrap_pyfunction!(merge_alarms, module)?)?;
     module.add_function(wrap_pyfunction!(baseline_alarm_lists, module)?)?;
     module.add_function(wrap_pyfunction!(score_alarms, module)?)?;
     module.add_function(wrap_pyfunction!(wilson_interval, module)?)?;
-    module.add_function(wrap_pyfunction!(default_ignition_config, module)?)?;
     Ok(())
 }

@@ -98,7 +98,7 @@ impl Arrivals {
 }
 
 /// A switch between calm and busy times (style B).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Switch {
     is_busy: bool,
 }
@@ -108,11 +108,6 @@ impl Switch {
     const LENGTHS: (f64, f64) = (9.0, 1.0);
     /// Factor on rates when busy; that of calm times makes the mean 1. Ours.
     const BUSY: f64 = 5.0;
-
-    /// Calm.
-    pub fn new() -> Self {
-        Self { is_busy: false }
-    }
 
     /// Lets `seconds` pass.
     pub fn pass(&mut self, seconds: f64, draw: &mut Draw) {

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use super::score::Alarm;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Result};
 use crate::events::{Depth, Event, Feed, LEVELS, Level, action, side};
 use crate::math::exp;
 use crate::orderbook::{Levels, OrderBook, Orders};
-use crate::tape::{Body, Tape};
+use crate::tape::Tape;
 
 /// The baselines by number.
 pub const BASELINES: [&str; 5] = ["vpin", "drift_burst", "push_z", "return_z", "ultrafast"];
@@ -24,12 +24,9 @@ const RUN_WINDOW: i64 = 1_500_000_000;
 /// Gives every event of a tape in memory with the book after it.
 ///
 /// # Errors
-/// `Error::Schema` (`LAB005`) for records of a file, `Error::Interrupted` when `go_on` says no.
+/// `Error::Schema` for records of a file, `Error::Interrupted` when `go_on` says no.
 pub fn walk(tape: &Tape, go_on: &mut dyn FnMut() -> bool, visit: &mut dyn FnMut(&Event, &Depth)) -> Result<()> {
-    let Body::Columns(events) = &tape.body else {
-        let fault = Fault::new("LAB005", &tape.source, "events", "records of a file", "events in columns");
-        return Err(Error::schema(fault));
-    };
+    let events = tape.columns()?;
     let mut by_order = Orders::default();
     let mut by_level = Levels::default();
     let mut given = [Level::EMPTY; LEVELS];
@@ -206,9 +203,9 @@ impl Baselines {
         let size = event.size as f64;
         self.volume += size;
         if self.bucket <= 0.0 && event.ts - self.start >= WARM_UP {
-            // A fiftieth of a day of 6.5 h at the rate of the warm-up.
-            let seconds = (event.ts - self.start) as f64 * 1e-9;
-            self.bucket = (self.volume / seconds * 23_400.0 / VPIN_BUCKETS as f64).max(1.0);
+            // A fiftieth of what the warm-up traded: the published fiftieth of a day would need a day to fill, and
+            // the tape's own volume would look ahead.
+            self.bucket = (self.volume / VPIN_BUCKETS as f64).max(1.0);
         }
         if self.bucket > 0.0 {
             let mut left = size.min(self.bucket * (VPIN_BUCKETS as f64 + 1.0));

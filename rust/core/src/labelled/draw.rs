@@ -16,7 +16,7 @@ impl Draw {
         Self { stream: Stream::new(seed, domain, stream), spare: f64::NAN }
     }
 
-    /// Uniform in the open interval (0, 1), on a grid of 2^-53.
+    /// Uniform in the open interval (0, 1), on a grid of 2^-52.
     #[inline]
     pub fn uniform(&mut self) -> f64 {
         const UNIT: f64 = 1.0 / (1_u64 << 52) as f64;

@@ -4,8 +4,8 @@ use super::config::FlowConfig;
 use super::order_flow::{Counts, START, simulate};
 use super::script::{Kind, Script};
 use crate::error::{Error, Fault, Result};
-use crate::events::{Feed, Quality};
-use crate::tape::{Body, Tape};
+use crate::events::Feed;
+use crate::tape::Tape;
 
 /// One episode as it came out. Times in ns since the epoch, prices in ticks.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,8 @@ pub struct Label {
     pub ignition: i64,
     /// When the mid was furthest.
     pub peak: i64,
-    /// When three quarters of the move had come back, or the end of the retrace window.
+    /// When three quarters of the move had come back, two units after the push at the earliest; else the end of the
+    /// retrace window.
     pub end: i64,
     /// Mid at the ignition.
     pub reference: f64,
@@ -34,7 +35,7 @@ pub struct Label {
     pub sigma: f64,
     /// Displacement over sigma sqrt(unit): what the clock of the episode takes for ordinary.
     pub displacement_sigma: f64,
-    /// Largest share of the move that came back within the window.
+    /// Largest share of the move that came back between the push and the end of the window.
     pub retrace: f64,
     /// When half of it had come back; 0 when it did not.
     pub half_back: i64,
@@ -83,15 +84,9 @@ pub fn order_flow(
     }
     let flow = simulate(config, seed, hours, feed, with_participants, go_on)?;
     let labels = measure(&flow.ladder.path, &flow.scripts);
-    let tape = Tape {
-        source: format!("order_flow(seed={seed})"),
-        symbol: config.symbol.clone(),
-        feed,
-        tick_size: config.tick_size,
-        lot_size: config.lot_size,
-        quality: Quality::default(),
-        body: Body::Columns(flow.ladder.columns),
-    };
+    let source = format!("order_flow(seed={seed})");
+    let mut tape = Tape::of_columns(&source, &config.symbol, config.tick_size, config.lot_size, flow.ladder.columns);
+    tape.feed = feed;
     Ok(Labelled { tape, labels, path: flow.ladder.path, counts: flow.counts, span: (START, flow.end) })
 }
 
@@ -137,22 +132,26 @@ fn label_of(path: &[(i64, i64)], script: &Script, sigma: f64, reference: f64) ->
     let push_end = script.push_end + (script.unit * SECOND as f64) as i64;
     let near = path.partition_point(|&(at, _)| at <= push_end).min(to);
     let along = |point: &(i64, i64)| (0.5 * point.1 as f64 - reference) * side;
-    let mut peak = (script.ignition, 0.0, from);
-    for (i, point) in path[from..near].iter().enumerate() {
+    let mut peak = (script.ignition, 0.0);
+    for point in &path[from..near] {
         if along(point) > peak.1 {
-            peak = (point.0, along(point), from + i);
+            peak = (point.0, along(point));
         }
     }
     let (mut retrace, mut half_back, mut end) = (0.0_f64, 0, script.end);
+    // A swing inside the push is no reversion, and a move is not over before two units after it.
+    let over = script.push_end + (2.0 * script.unit * SECOND as f64) as i64;
     if peak.1 > 0.0 {
-        for point in &path[peak.2..to] {
+        let after = path.partition_point(|&(at, _)| at < script.push_end.max(peak.0)).saturating_sub(1);
+        for point in &path[after..to] {
+            let at = point.0.max(script.push_end);
             let share = (peak.1 - along(point)) / peak.1;
             retrace = retrace.max(share);
             if half_back == 0 && share >= 0.5 {
-                half_back = point.0;
+                half_back = at;
             }
             if share >= 0.75 && end == script.end {
-                end = point.0;
+                end = at.max(over).min(script.end);
             }
         }
     }

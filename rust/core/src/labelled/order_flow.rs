@@ -143,7 +143,7 @@ pub fn simulate(
     let mut turns = 0_u64;
     while world.now < end {
         turns += 1;
-        if turns % 65_536 == 0 && !go_on() {
+        if turns.is_multiple_of(65_536) && !go_on() {
             return Err(Error::Interrupted);
         }
         world.turn();
@@ -196,7 +196,7 @@ impl<'a> World<'a> {
             episode_draw: Draw::new(seed, Domain::OrderFlow, 1),
             ladder: Ladder::new(feed, with_participants),
             arrivals: Arrivals::new(config),
-            switch: Switch::new(),
+            switch: Switch::default(),
             now: START,
             next_tick: START + TICK,
             ticks: 0,
@@ -589,10 +589,10 @@ impl<'a> World<'a> {
         self.next_tick += TICK;
         self.ticks += 1;
         self.transient *= exp(-seconds / self.config.transient_impact.1);
-        if self.ticks % SLOW == 0 {
+        if self.ticks.is_multiple_of(SLOW) {
             self.slow_noise(seconds * SLOW as f64);
         }
-        if self.ticks % 50 == 0 {
+        if self.ticks.is_multiple_of(50) {
             self.end_second();
         }
         let is_held = self.script.as_ref().is_some_and(|s| s.has_volume && self.now < s.ignition);

@@ -6,7 +6,7 @@
 
 use super::label::Label;
 use super::script::Kind;
-use crate::ignition::{CLOCKS, Episode, IgnitionConfig, Outcome};
+use crate::ignition::{Episode, IgnitionConfig, Outcome};
 
 /// An alarm: when it says that something happened, and when that was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,30 +25,50 @@ pub const BEFORE: i64 = 500_000_000;
 /// An alarm of another clock counts as the same within this many units of the earlier alarm's clock.
 const SAME_UNITS: f64 = 5.0;
 
-/// Alarms of a detection, once over the clocks: early ones, and those that were confirmed.
+/// What one clock of the detector says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Claim {
+    /// Unit of the clock, seconds.
+    pub unit: f64,
+    /// +1 up, -1 down.
+    pub side: i8,
+    /// Time of the early alarm, ns since the epoch.
+    pub ts: i64,
+    /// Time at which it was confirmed, if it was.
+    pub confirmed: Option<i64>,
+}
+
+/// The claims of a detection.
+pub fn claims_of(episodes: &[Episode], config: &IgnitionConfig) -> Vec<Claim> {
+    let claim = |episode: &Episode| Claim {
+        unit: config.clocks[usize::from(episode.clock)],
+        side: episode.side,
+        ts: episode.detected.ts,
+        confirmed: (episode.outcome == Outcome::Reverted).then_some(episode.end.ts),
+    };
+    episodes.iter().map(claim).collect()
+}
+
+/// Early and confirmed alarms, once over the clocks.
 ///
-/// Alarms are taken in the order of time. One on the same side as an earlier one, within five units of the earlier
-/// one's clock, is the same event. A group is confirmed when one of its episodes reverted, from the first such moment.
-pub fn alarms_of(episodes: &[Episode], config: &IgnitionConfig) -> (Vec<Alarm>, Vec<Alarm>) {
-    let windows: [i64; CLOCKS] = std::array::from_fn(|i| libm::round(SAME_UNITS * config.clocks[i] * 1e9) as i64);
-    let mut order: Vec<&Episode> = episodes.iter().collect();
-    order.sort_by_key(|episode| (episode.detected.ts, episode.clock));
-    // Group: its alarm, until when others join it, and when it was confirmed.
+/// Claims are taken in the order of time. One on the same side as an earlier one, within five units of the earlier
+/// one's clock, is the same event. An event is confirmed when one of its claims is, from the first such moment.
+pub fn merge_claims(claims: &[Claim]) -> (Vec<Alarm>, Vec<Alarm>) {
+    let mut order = claims.to_vec();
+    order.sort_by(|a, b| a.ts.cmp(&b.ts).then(a.unit.total_cmp(&b.unit)));
+    // The alarm, until when others join it, and when it was confirmed.
     let mut groups: Vec<(Alarm, i64, Option<i64>)> = Vec::new();
-    for episode in order {
-        let ts = episode.detected.ts;
-        let until = ts + windows[usize::from(episode.clock)];
-        let reverted = (episode.outcome == Outcome::Reverted).then_some(episode.end.ts);
-        let same = groups.iter_mut().rev().find(|group| group.0.side == episode.side && ts <= group.1);
-        match same {
+    for Claim { unit, side, ts, confirmed } in order {
+        let until = ts + libm::round(SAME_UNITS * unit * 1e9) as i64;
+        match groups.iter_mut().rev().find(|group| group.0.side == side && ts <= group.1) {
             Some(group) => {
                 group.1 = group.1.max(until);
-                group.2 = match (group.2, reverted) {
+                group.2 = match (group.2, confirmed) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
                 };
             }
-            None => groups.push((Alarm { ts, known: ts, side: episode.side }, until, reverted)),
+            None => groups.push((Alarm { ts, known: ts, side }, until, confirmed)),
         }
     }
     let early = groups.iter().map(|group| group.0).collect();
@@ -279,6 +299,28 @@ mod tests {
         twice.merge(&got);
         assert_eq!((twice.hits, twice.all_false(), twice.found.len()), (4, 10, 6));
         assert!((twice.false_per_session() - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_clocks_speak_once() {
+        let claim = |unit: f64, side: i8, s: i64, confirmed: Option<i64>| Claim {
+            unit,
+            side,
+            ts: s * S,
+            confirmed: confirmed.map(|at| at * S),
+        };
+        let claims = [
+            claim(1.0, 1, 10, None),
+            claim(15.0, 1, 14, Some(90)), // Within 5 s of the first: the same, and it confirms it.
+            claim(1.0, 1, 80, Some(85)),  // Within 75 s of the second: the same, confirmed earlier.
+            claim(1.0, -1, 81, None),     // Another side.
+            claim(1.0, 1, 90, Some(95)),  // 76 s after the second, 10 after the third: a new one.
+        ];
+        let (early, confirmed) = merge_claims(&claims);
+        let seen: Vec<_> = early.iter().map(|a| (a.ts / S, a.known / S, a.side)).collect();
+        assert_eq!(seen, [(10, 10, 1), (81, 81, -1), (90, 90, 1)]);
+        let seen: Vec<_> = confirmed.iter().map(|a| (a.ts / S, a.known / S)).collect();
+        assert_eq!(seen, [(10, 85), (90, 95)]);
     }
 
     #[test]

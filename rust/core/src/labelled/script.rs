@@ -112,6 +112,8 @@ impl Script {
             Kind::Informed => draw.between(plan.informed_thinning.0, plan.informed_thinning.1),
             Kind::VolumeOnly | Kind::Sweep => 1.0,
         };
+        // On news makers move by themselves: fewer trades carry the price as far.
+        let own_share = if kind == Kind::Informed { draw.log_between(0.2, 1.0) } else { 1.0 };
         let count = draw.between(plan.stops.0, plan.stops.1) as usize;
         let mut stops: Vec<f64> = if amplitude > 0.0 {
             (0..count).map(|_| amplitude * draw.between(0.25, 1.0)).collect()
@@ -131,7 +133,7 @@ impl Script {
             has_volume,
             amplitude,
             volume_factor: draw.log_between(plan.volume_factor.0, plan.volume_factor.1),
-            push_factor: draw.log_between(plan.push_factor.0, plan.push_factor.1),
+            push_factor: draw.log_between(plan.push_factor.0, plan.push_factor.1) * own_share,
             thinning,
             stops,
             levels: 3 + draw.below(6) as i64,
