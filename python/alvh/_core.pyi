@@ -312,6 +312,15 @@ def order_flow_episodes(unit: float, window: float) -> str: ...
 def simulate_order_flow(
     config: str, seed: int, hours: float, feed: str, with_participants: bool
 ) -> tuple[Tape, Labels]: ...
+def transplant_ignitions(
+    tape: Tape,
+    strengths: tuple[float, float],
+    ignitions: int,
+    shams: int,
+    seed: int,
+    unit: float,
+    window: float,
+) -> tuple[Tape, Labels]: ...
 def ignition_alarms(tape: Tape, config: str, factors: list[float]) -> list[tuple[_Alarms, _Alarms]]: ...
 def merge_alarms(
     unit: npt.NDArray[np.float64],

@@ -5,7 +5,7 @@ use alvh_core::ignition::{IgnitionConfig, detect};
 use alvh_core::labelled::baselines::{BASELINES, baseline_alarms};
 use alvh_core::labelled::order_flow::Counts;
 use alvh_core::labelled::score::{Alarm, Claim, FALSE_NAMES, Tally, claims_of, merge_claims, tally, wilson};
-use alvh_core::labelled::{EpisodePlan, FlowConfig, Kind, Label, order_flow};
+use alvh_core::labelled::{EpisodePlan, FlowConfig, Graft, Kind, Label, order_flow, transplant};
 use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -192,6 +192,27 @@ fn simulate_order_flow(
     ))
 }
 
+/// Puts ignitions and shams into a tape.
+#[pyfunction]
+fn transplant_ignitions(
+    py: Python<'_>,
+    tape: &PyTape,
+    strengths: (f64, f64),
+    ignitions: usize,
+    shams: usize,
+    seed: u64,
+    unit: f64,
+    window: f64,
+) -> PyResult<(PyTape, PyLabels)> {
+    let graft = Graft { strengths, ignitions, shams, unit, window };
+    let tape = &tape.inner;
+    let made = door::enter(py, |go_on| transplant(tape, &graft, seed, go_on))?;
+    Ok((
+        PyTape::new(made.tape),
+        PyLabels { labels: made.labels, path: made.path, span: made.span, counts: made.counts },
+    ))
+}
+
 /// Early and confirmed alarms at each factor on the z thresholds.
 #[pyfunction]
 fn ignition_alarms<'py>(
@@ -271,6 +292,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(order_flow_preset, module)?)?;
     module.add_function(wrap_pyfunction!(order_flow_episodes, module)?)?;
     module.add_function(wrap_pyfunction!(simulate_order_flow, module)?)?;
+    module.add_function(wrap_pyfunction!(transplant_ignitions, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_alarms, module)?)?;
     module.add_function(wrap_pyfunction!(merge_alarms, module)?)?;
     module.add_function(wrap_pyfunction!(baseline_alarm_lists, module)?)?;

@@ -377,7 +377,8 @@ mod tests {
 
     #[test]
     fn every_rule_names_its_field() {
-        let bad: [(&str, fn(&mut FlowConfig)); 6] = [
+        type Change = fn(&mut FlowConfig);
+        let bad: [(&str, Change); 6] = [
             ("price", |c| c.price = 3),
             ("trade_rate", |c| c.trade_rate = f64::NAN),
             ("branching_same", |c| c.branching_same = 0.95),

@@ -9,7 +9,9 @@ pub mod ladder;
 pub mod order_flow;
 pub mod score;
 pub mod script;
+pub mod transplant;
 
 pub use config::{EpisodePlan, FlowConfig, Style};
 pub use label::{Label, Labelled, order_flow};
 pub use script::Kind;
+pub use transplant::{Graft, transplant};

@@ -100,10 +100,10 @@ pub struct Tally {
     pub wrong_side: u64,
     /// Later alarms of an ignition that had been found.
     pub repeats: u64,
-    /// False alarms: in the background, at informed moves, at volume without a move, at sweeps.
-    pub false_alarms: [u64; 4],
-    /// Number of decoys: 0, informed, volume only, sweeps.
-    pub decoys: [u64; 4],
+    /// False alarms: in the background, at informed moves, at volume without a move, at sweeps, at shams.
+    pub false_alarms: [u64; FALSE_NAMES.len()],
+    /// Number of decoys: 0, informed, volume only, sweeps, shams.
+    pub decoys: [u64; FALSE_NAMES.len()],
     /// Length of the tapes.
     pub hours: f64,
 }
@@ -116,7 +116,7 @@ impl Tally {
         self.wrong_side += other.wrong_side;
         self.repeats += other.repeats;
         self.hours += other.hours;
-        for i in 0..4 {
+        for i in 0..FALSE_NAMES.len() {
             self.false_alarms[i] += other.false_alarms[i];
             self.decoys[i] += other.decoys[i];
         }
@@ -233,7 +233,8 @@ pub fn tally(alarms: &[Alarm], labels: &[Label], path: &[(i64, i64)], span: (i64
 }
 
 /// Kinds of false alarms by number.
-pub const FALSE_NAMES: [&str; 4] = ["background", Kind::NAMES[1], Kind::NAMES[2], Kind::NAMES[3]];
+pub const FALSE_NAMES: [&str; Kind::NAMES.len()] =
+    ["background", Kind::NAMES[1], Kind::NAMES[2], Kind::NAMES[3], Kind::NAMES[4]];
 
 #[cfg(test)]
 mod tests {
@@ -287,8 +288,8 @@ mod tests {
         let path = [(0, 200), (300 * S, 200), (301 * S - 1, 224)];
         let got = tally(&alarms, &labels, &path, (0, 650 * 3_600 * S / 100));
         assert_eq!((got.hits, got.wrong_side, got.repeats), (2, 1, 1));
-        assert_eq!(got.false_alarms, [3, 1, 0, 1]);
-        assert_eq!(got.decoys, [0, 1, 0, 1]);
+        assert_eq!(got.false_alarms, [3, 1, 0, 1, 0]);
+        assert_eq!(got.decoys, [0, 1, 0, 1, 0]);
         assert_eq!((got.recall(0.0, 10.0), got.recall(10.0, f64::INFINITY)), ((1, 1), (1, 2)));
         assert!((got.precision() - 2.0 / 7.0).abs() < 1e-15);
         assert!((got.f1() - 4.0 / 10.0).abs() < 1e-15);

@@ -19,11 +19,13 @@ pub enum Kind {
     VolumeOnly,
     /// One order through several levels, which refill.
     Sweep,
+    /// A transplant of nothing.
+    Sham,
 }
 
 impl Kind {
     /// Names by number.
-    pub const NAMES: [&str; 4] = ["ignition", "informed", "volume_only", "sweep"];
+    pub const NAMES: [&str; 5] = ["ignition", "informed", "volume_only", "sweep", "sham"];
 }
 
 /// One episode, drawn before it begins. Times in ns since the epoch.
@@ -90,7 +92,7 @@ impl Script {
         let has_volume = match kind {
             Kind::Ignition | Kind::VolumeOnly => true,
             Kind::Informed => draw.happens(plan.informed_volume_share),
-            Kind::Sweep => false,
+            Kind::Sweep | Kind::Sham => false,
         };
         let units = |x: f64| libm::round(x * plan.unit * SECOND) as i64;
         let phase = draw.between(plan.volume_phase.0, plan.volume_phase.1);
@@ -100,17 +102,17 @@ impl Script {
         let time = if kind == Kind::Informed { time * draw.log_between(0.7, 3.0) } else { time };
         let push_end = match kind {
             Kind::Ignition | Kind::Informed => ignition + units(time),
-            Kind::VolumeOnly | Kind::Sweep => ignition,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => ignition,
         };
         let z = draw.log_between(plan.displacement.0, plan.displacement.1);
         let amplitude = match kind {
             Kind::Ignition | Kind::Informed => z * sigma * plan.unit.sqrt(),
-            Kind::VolumeOnly | Kind::Sweep => 0.0,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => 0.0,
         };
         let thinning = match kind {
             Kind::Ignition => draw.between(plan.thinning.0, plan.thinning.1),
             Kind::Informed => draw.between(plan.informed_thinning.0, plan.informed_thinning.1),
-            Kind::VolumeOnly | Kind::Sweep => 1.0,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => 1.0,
         };
         // On news makers move by themselves: fewer trades carry the price as far.
         let own_share = if kind == Kind::Informed { draw.log_between(0.2, 1.0) } else { 1.0 };
@@ -208,7 +210,7 @@ impl Script {
             // Follow-on flow may carry it somewhat further, but not away.
             Kind::Informed if step > 0.0 => along > 1.3 * self.amplitude,
             Kind::Informed => along < 0.75 * self.furthest,
-            Kind::VolumeOnly | Kind::Sweep => false,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => false,
         }
     }
 }
