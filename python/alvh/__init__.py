@@ -14,11 +14,14 @@ _LAZY: dict[str, str] = {
     "Book": "alvh.books",
     "Chain": "alvh.chain",
     "CostConfig": "alvh.books",
+    "DetectorSkill": "alvh._skill",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
+    "IgnitionConfig": "alvh.ignition",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
+    "Signal": "alvh.ignition",
     "Study": "alvh.study",
     "Tape": "alvh.events",
     "backtest": "alvh._backtest",
@@ -26,12 +29,14 @@ _LAZY: dict[str, str] = {
     "black76_greeks": "alvh.pricing",
     "black_scholes": "alvh.pricing",
     "black_scholes_greeks": "alvh.pricing",
+    "detect": "alvh.ignition",
+    "features": "alvh.ignition",
     "from_arrays": "alvh.events",
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "events", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "events", "ignition", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

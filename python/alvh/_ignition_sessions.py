@@ -32,10 +32,13 @@ def by_session(
     length = None if bar is None else _duration(bar)
     timeline = signal._raw["timeline"]
     names = ["session", "start"] if length else ["session"]
-    opens, closes, dates = _sessions(calendar, timeline["known"])
+    opens, closes, dates, touched = _sessions(calendar, timeline["known"])
+    # Marks are the opens of all sessions, the next one after the tape among them, and the ends of bars.
+    marks = opens
+    opens, closes, dates = opens[touched], closes[touched], dates[touched]
     start, end, session = _bars(opens, closes, length)
     frame = _values(signal, start, end)
-    frame["usable_from"] = _usable_from(end, np.unique(np.r_[opens, end]))
+    frame["usable_from"] = _usable_from(end, np.unique(np.r_[marks, end]))
     times = ("start", "end", "first_armed", "first_ignited", "usable_from")
     for name in times:
         stamps = frame[name].to_numpy(copy=True)
@@ -61,8 +64,8 @@ def _duration(bar: Any) -> int:
     return length
 
 
-def _sessions(calendar: Any, known: _Ns) -> tuple[_Ns, _Ns, npt.NDArray[Any]]:
-    """Open, close (ns) and date of the sessions that the tape touches, and of the one after them."""
+def _sessions(calendar: Any, known: _Ns) -> tuple[_Ns, _Ns, npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Open, close (ns) and date of sessions around the tape, and whether anything became known in each."""
     import pandas as pd
 
     if isinstance(calendar, pd.DataFrame):
@@ -84,15 +87,8 @@ def _sessions(calendar: Any, known: _Ns) -> tuple[_Ns, _Ns, npt.NDArray[Any]]:
         open_ns, close_ns, dates = _days(days) if calendar else _new_york(days)
     else:
         raise ConfigError("IGN026", "by_session", "calendar", repr(calendar)[:40], _CALENDARS)
-    # One more than the tape touches: its open is where the values of the last session can be used.
     touched = np.searchsorted(known, close_ns, "right") > np.searchsorted(known, open_ns, "right")
-    keep = np.flatnonzero(touched)
-    if keep.size == 0:
-        empty = np.array([], np.int64)
-        return empty, empty, np.array([], "datetime64[D]")
-    keep = np.arange(keep[0], min(keep[-1] + 2, open_ns.size))
-    keep = keep[touched[keep] | (keep == keep[-1])]
-    return open_ns[keep], close_ns[keep], dates[keep]
+    return open_ns, close_ns, dates, touched
 
 
 def _days(days: npt.NDArray[Any]) -> tuple[_Ns, _Ns, npt.NDArray[Any]]:
@@ -163,9 +159,7 @@ def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
     columns["is_complete"] = end < signal._raw["end"]
     order = ["score", "quick_ratio", "episodes", "confirmed", "armed", "first_armed", "first_ignited"]
     kept = {name: columns[name] for name in (*order, "scored", "is_complete")}
-    frame = pd.DataFrame({"start": start, "end": end, **kept})
-    # The session after the tape's last is there for its open alone.
-    return frame
+    return pd.DataFrame({"start": start, "end": end, **kept})
 
 
 def _names_of(episodes: Any) -> npt.NDArray[Any]:
@@ -207,12 +201,12 @@ def _relative(
     import pandas as pd
 
     now = pd.DataFrame(
-        {"session": frame["session"], "slot": slot, "ratio": frame["quick_ratio"], "row": np.arange(len(frame))}
+        {"session": frame["session"], "slot": slot, "ratio": frame["quick_ratio"]}
     )
     if past is not None:
         now = pd.concat([_earlier(past), now], ignore_index=True)
-    table = now.pivot_table(index="session", columns="slot", values="ratio", aggfunc="last", dropna=False)
-    table = table.replace(np.inf, np.nan)
+    now = now.drop_duplicates(["session", "slot"], keep="last")
+    table = now.pivot(index="session", columns="slot", values="ratio").sort_index().replace(np.inf, np.nan)
     median = table.shift(1).rolling(lookback, min_periods=lookback).median()
     ratio = (table / median).stack(future_stack=True)
     keys = pd.MultiIndex.from_arrays([frame["session"], slot])
@@ -228,4 +222,4 @@ def _earlier(past: Any) -> pd.DataFrame:
     session = past.index.get_level_values("session")
     start = past["start"].dt.tz_localize(None).dt.as_unit("ns").to_numpy().view(np.int64)
     first = pd.Series(start).groupby(session).transform("min").to_numpy()
-    return pd.DataFrame({"session": session, "slot": start - first, "ratio": past["quick_ratio"].to_numpy(), "row": -1})
+    return pd.DataFrame({"session": session, "slot": start - first, "ratio": past["quick_ratio"].to_numpy()})

@@ -33,10 +33,13 @@ __all__ = [
     "OrderFlow",
     "Score",
     "compare",
+    "detector_score",
     "flow_fields",
+    "merged",
     "order_flow",
     "score",
     "suite",
+    "transplant",
     "threshold_curve",
 ]
 
@@ -233,10 +236,71 @@ def order_flow(
         ``LAB001`` to ``LAB008``: a field breaks its rule.
     """
     chosen = dict(fields) if fields is not None else flow_fields(instrument, style=style, clock=clock)
-    if not 0 <= int(seed) < 2**64:
-        raise ConfigError("LAB009", "order_flow", "seed", repr(seed), "an integer in [0, 2^64)")
-    core, labels = _core.simulate_order_flow(json.dumps(chosen), int(seed), float(hours), feed, participants)
+    core, labels = _core.simulate_order_flow(json.dumps(chosen), _seed(seed), float(hours), feed, participants)
     return OrderFlow(Tape(core), int(seed), chosen, labels)
+
+
+def transplant(
+    tape: Any,
+    strengths: tuple[float, float] = (2.0, 20.0),
+    n: int = 10,
+    seed: int = 0,
+    *,
+    shams: int = 0,
+    clock: int = 1,
+) -> OrderFlow:
+    """Put ignitions into the real book of a tape.
+
+    Between the real events come the igniter's: trades of both sides at the touch, then marketable child orders that
+    take the levels which the book really holds. Later prices are shifted by the displacement (accelerating, then
+    decaying as in :func:`order_flow`), the consumed side is shown thinner. A sham does the same with no displacement
+    and no thinning; the only trace of it are events (action ``N``) that change nothing. What the real price does by
+    itself goes on, so that not every ignition comes back: ``labels.retrace`` says which did.
+
+    Parameters
+    ----------
+    tape : Tape
+        Events in columns: LOBSTER, Binance, quotes and trades, arrays. The result carries levels with each event.
+    strengths : tuple of two floats
+        Smallest and largest displacement [standard deviations of the mid over one unit of the clock].
+    n : int
+        Number of ignitions.
+    seed : int
+        What they are drawn from.
+    shams : int
+        Number of shams among them.
+    clock : {1, 15, 120}
+        Unit of the clock [seconds].
+
+    Returns
+    -------
+    OrderFlow
+        Tape and labels; shams are of the kind ``"sham"``.
+
+    Raises
+    ------
+    ConfigError
+        ``LAB007``: no such clock; ``LAB012``, ``LAB013``: a number that breaks its rule, or no room for so many.
+    SchemaError
+        ``EVT010``: a tape of records.
+    """
+    if clock not in _WINDOWS:
+        raise ConfigError("LAB007", "transplant", "clock", repr(clock), "1, 15 or 120")
+    low, high = (float(end) for end in strengths)
+    for field, count in (("n", n), ("shams", shams)):
+        if not 0 <= int(count) <= 1_000_000:
+            raise ConfigError("LAB012", "transplant", field, repr(count), "0 to 1000000")
+    core, labels = _core.transplant_ignitions(
+        native(tape), (low, high), int(n), int(shams), _seed(seed), float(clock), _WINDOWS[clock]
+    )
+    fields = {"strengths": [low, high], "n": int(n), "shams": int(shams), "clock": clock}
+    return OrderFlow(Tape(core), int(seed), fields, labels)
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not 0 <= int(seed) < 2**64:
+        raise ConfigError("LAB009", "order_flow", "seed", repr(seed), "an integer in [0, 2^64)")
+    return int(seed)
 
 
 _Alarms = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int8]"]
@@ -446,6 +510,12 @@ def score(alarms: Any, flow: OrderFlow, *, stage: Stage = "early") -> Score:
         ``LAB010``, ``LAB011``: alarms that are no times, or not in order.
     """
     return Score(_core.score_alarms(flow._labels, *_alarm_arrays(alarms, stage)))
+
+
+def detector_score(flow: OrderFlow, config: IgnitionConfig | None = None, *, stage: Stage = "early") -> Score:
+    """Run the detector over a labelled tape and score it."""
+    (row,) = _core.ignition_alarms(native(flow.tape), checked(config).to_json(), [1.0])
+    return Score(_core.score_alarms(flow._labels, *row[stage == "confirmed"]))
 
 
 def suite(

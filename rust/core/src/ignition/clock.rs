@@ -125,6 +125,10 @@ impl Default for Branching {
 
 impl Branching {
     fn advance(&mut self, window: i64, baseline_rate: f64) {
+        if self.window == 0 {
+            // Windows before the first event were not silent, they were not seen.
+            self.window = window;
+        }
         let passed = (window - self.window).clamp(0, BRANCHING_WINDOWS as i64);
         for _ in 0..passed {
             let old = std::mem::replace(&mut self.counts[self.next], self.now);
