@@ -236,7 +236,9 @@ def order_flow(
         ``LAB001`` to ``LAB008``: a field breaks its rule.
     """
     chosen = dict(fields) if fields is not None else flow_fields(instrument, style=style, clock=clock)
-    core, labels = _core.simulate_order_flow(json.dumps(chosen), _seed(seed), float(hours), feed, participants)
+    core, labels = _core.simulate_order_flow(
+        json.dumps(chosen), _seed(seed), float(hours), feed, participants
+    )
     return OrderFlow(Tape(core), int(seed), chosen, labels)
 
 
