@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ class DetectorSkill:
         chosen = tuple(int(seed) for seed in (bench.REPORTING_SEEDS if seeds is None else seeds))
         ends = tuple(float(end) for end in bins)
         names, forms = tuple(instruments), tuple(styles)
-        if len(ends) < 2 or any(not a < b for a, b in zip(ends[:-1], ends[1:], strict=True)):
+        if len(ends) < 2 or any(not a < b for a, b in itertools.pairwise(ends)):
             raise ConfigError("LAB015", "DetectorSkill", "bins", repr(ends), "at least two ascending numbers")
         rows: list[SkillRow] = []
         false_alarms, lengths, units = [], [], tuple(int(clock) for clock in clocks)
@@ -222,7 +223,7 @@ class DetectorSkill:
 
             total = bench.merged(bench.detector_score(flow, detector, stage=stage) for flow in flows())
             found = total.found
-            for low, high in zip(ends[:-1], ends[1:], strict=True):
+            for low, high in itertools.pairwise(ends):
                 latency = found["latency"][(found["displacement"] >= low) & (found["displacement"] < high)]
                 delays = latency.dropna().to_numpy()
                 row = (len(delays), len(latency), _quantile(delays, 0.5), _quantile(delays, 0.9))

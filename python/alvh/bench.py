@@ -1,13 +1,13 @@
 """Order flow with known ignitions, and honest scores of detectors on it.
 
-:func:`order_flow` simulates labelled flow, :func:`transplant` puts ignitions into real books, :func:`score` holds alarms
-against labels, :func:`threshold_curve` and :func:`compare` do it for the detector and its baselines. What is simulated
-is described in docs/labelled.md; none of it was designed by looking at the detector.
+:func:`order_flow` simulates labelled flow, :func:`transplant` puts ignitions into real books, :func:`score` holds
+alarms against labels, :func:`threshold_curve` and :func:`compare` do it for the detector and its baselines. What is
+simulated is described in docs/labelled.md.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,8 +39,8 @@ __all__ = [
     "order_flow",
     "score",
     "suite",
-    "transplant",
     "threshold_curve",
+    "transplant",
 ]
 
 BASELINES: tuple[str, ...] = tuple(_core.BASELINES)
@@ -348,8 +348,8 @@ def _interval(count: int, total: int) -> tuple[float, float]:
 class Score:
     """Alarms held against labels, over one tape or several.
 
-    An alarm in ``[ignition - 0.5 s, end]`` of an ignition is true; the first one finds it, later ones are repeats, which
-    count neither as true nor as false. All others are false, those at decoys among them.
+    An alarm in ``[ignition - 0.5 s, end]`` of an ignition is true; the first one finds it, later ones are repeats,
+    which count neither as true nor as false. All others are false, those at decoys among them.
     """
 
     _tally: _core.Tally
@@ -397,7 +397,7 @@ class Score:
         import pandas as pd
 
         rows = []
-        for low, high in zip(bins[:-1], bins[1:], strict=True):
+        for low, high in itertools.pairwise(bins):
             count, total = self._tally.recall(low, high)
             ends = _interval(count, total)
             rows.append((low, high, count, total, count / total if total else math.nan, *ends))
@@ -442,7 +442,7 @@ class Score:
         return true / (true + false) if true + false > 0.0 else math.nan
 
     def summary(self) -> dict[str, float]:
-        """The row of the table: precision, recall, latency, false alarms, with intervals."""
+        """Give the row of the table: precision, recall, latency, false alarms, with intervals."""
         low, high = self.precision_interval
         recall = self.recall_interval()
         large = self.recall_interval(10.0)
