@@ -68,7 +68,7 @@ class IgnitionConfig:
     arm_hold : float
         Time that the arming condition has to hold [units]. OWN.
     arm_timeout : float
-        Time after which an armed clock that saw no more of the condition goes idle [units]. OWN.
+        Time after which an armed clock goes idle; it may arm again at once [units]. OWN.
     arm_move_ticks : float
         Largest distance of the mid from its mean while arming [ticks]; at least half a spread and half a tick. OWN.
     push_z : tuple of three floats
@@ -525,6 +525,7 @@ class Signal:
                 "clock": np.array(self.config.clocks)[raw["clock"]],
                 "side": raw["side"],
                 "stage": _names(raw["stage"], STAGES),
+                "episode": raw["episode"],
                 "outcome": _names(raw["outcome"], OUTCOMES),
                 "score": raw["score"],
             }

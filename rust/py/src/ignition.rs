@@ -82,7 +82,7 @@ fn episode_columns<'py>(py: Python<'py>, rows: &[Episode]) -> PyResult<Columns<'
     Ok(columns)
 }
 
-fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Columns<'py>> {
+pub fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Columns<'py>> {
     let transitions = PyDict::new(py);
     column!(py, transitions, found.transitions,
         "time" => |row| row.moment.ts,
@@ -90,6 +90,7 @@ fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Column
         "clock" => |row| row.clock,
         "side" => |row| row.side,
         "stage" => |row| row.stage as u8,
+        "episode" => |row| row.episode,
         "outcome" => |row| row.outcome as u8,
         "score" => |row| row.score,
     );
@@ -289,7 +290,7 @@ fn ignition_books<'py>(py: Python<'py>, tape: &PyTape, start: i64, stop: i64, n:
 }
 
 /// Names of the stages, by number.
-const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
+pub const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
 const _: () = assert!(Stage::Cascade as usize + 1 == STAGES.len());
 
 /// Adds its names to the module.
