@@ -312,8 +312,8 @@ def test_long_files_stay_on_the_disk(schema: str, packed: bool, tmp_path: Path) 
         ({"tick_size": float("inf")}, "DBN023"),
         ({"tick_size": 1e-10}, "DBN023"),
         ({"tick_size": 0.00000000015}, "DBN023"),
-        ({"time": "now"}, "DBN036"),
-        ({"other_instruments": "drop"}, "DBN037"),
+        ({"time": "now"}, "DBN041"),
+        ({"other_instruments": "drop"}, "DBN042"),
     ],
 )
 def test_arguments(arguments: dict[str, Any], code: str) -> None:

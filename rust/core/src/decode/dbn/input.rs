@@ -30,6 +30,14 @@ pub enum Encoded {
 type Bytes = Box<dyn Read + Send>;
 
 impl Encoded {
+    /// Bytes of the file; 0 when it does not say.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::File(path) => std::fs::metadata(path).map_or(0, |about| about.len()),
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
     fn open(&self, name: &str) -> Result<Bytes> {
         Ok(match self {
             Self::File(path) => Box::new(File::open(path).map_err(|error| unreadable(name, &error))?),

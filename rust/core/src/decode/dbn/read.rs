@@ -18,6 +18,8 @@ pub use super::frames::Others;
 
 /// Decoded bytes up to which records are kept in memory.
 const IN_MEMORY: usize = 64 << 20;
+/// Compressed bytes up to which keeping them is tried: records shrink to a quarter or to a twentieth.
+const WORTH_KEEPING: u64 = 4 << 20;
 /// Records whose prices a tick is derived from.
 const TICK_RECORDS: u64 = 65_536;
 /// Instruments that an error names.
@@ -69,8 +71,9 @@ pub fn read(encoded: Encoded, name: &str, options: &Options, go_on: &mut dyn FnM
         others: options.others,
     };
     let first_byte = metadata.as_ref().map_or(0, |metadata| metadata.length);
+    let most = if input.is_compressed() { WORTH_KEEPING } else { IN_MEMORY as u64 };
     let framer = Framer::new(input, &name, rules, &head, first_byte);
-    let scan = Scan::new(framer, rules.layout, tick).run(go_on)?;
+    let scan = Scan::new(framer, rules.layout, tick, encoded.length() <= most).run(go_on)?;
 
     let instrument_id = scan.instrument(rules.instrument_id, &name)?;
     let grid = scan.grid(tick, &name)?;
@@ -224,13 +227,13 @@ struct Scan {
 }
 
 impl Scan {
-    fn new(framer: Framer, layout: Layout, tick: Option<i64>) -> Self {
+    fn new(framer: Framer, layout: Layout, tick: Option<i64>, is_kept: bool) -> Self {
         Self {
             framer,
             layout,
             length: 0,
             span: None,
-            kept: Some(Records { bytes: Vec::new(), runs: Vec::new() }),
+            kept: is_kept.then(|| Records { bytes: Vec::new(), runs: Vec::new() }),
             divisor: if tick.is_some() { None } else { Some(0) },
             price: None,
             has_two_prices: false,
