@@ -667,9 +667,10 @@ class Signal:
         Returns
         -------
         pandas.DataFrame
-            Indexed by ``session`` (date) and, with `bar`, ``start``. Columns: ``start``, ``end`` [UTC];
+            Indexed by ``session`` (date) and, with `bar`, ``start`` [UTC]; bars that the tape touches. Columns:
+            ``start`` (without `bar`), ``end`` [UTC];
             ``score`` (largest); ``quick_ratio`` (smallest); ``quick_ratio_relative``; ``episodes`` (early alarms);
-            ``confirmed`` (known as such in the bar); ``armed`` [seconds that any clock was armed or beyond];
+            ``confirmed`` (known as such in the bar); ``armed`` [seconds in which any clock was armed or beyond];
             ``first_armed``, ``first_ignited`` [UTC]; ``scored`` [seconds]; ``is_complete`` (the tape goes on beyond
             its end); ``usable_from`` [UTC]: the first open or end of a bar after the values were known. Score and
             ratios are NaN where nothing was scored.
