@@ -167,7 +167,7 @@ pub fn run_dbn(stream: &mut Stream, tape: &DbnTape, go_on: &mut dyn FnMut() -> b
         if !go_on() {
             return Err(Error::Interrupted);
         }
-        records.run(stream.detector_mut(), block)?;
+        records.run(stream.detector_mut(), block.records)?;
     }
     Ok(records.quality)
 }
