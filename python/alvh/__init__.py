@@ -16,7 +16,7 @@ _LAZY: dict[str, str] = {
     "CostConfig": "alvh.books",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
-    "IgnitionConfig": "alvh.ignition",
+    "IgnitionConfig": "alvh._ignition_config",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",

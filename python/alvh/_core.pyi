@@ -1,6 +1,6 @@
 """Types of the compiled core."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -280,3 +280,16 @@ def tape_from_arrays(
     participant: _Ids | None,
     levels: tuple[int, Sequence[NDArray[Any]]] | None,
 ) -> Tape: ...
+
+# Batch detection (rust/py/src/ignition.rs).
+IGNITION_STAGES: list[str]
+IGNITION_OUTCOMES: list[str]
+FEATURE_NAMES: list[str]
+FLAW_NAMES: list[str]
+
+def ignition_defaults() -> str: ...
+def ignition_hash(json: str) -> str: ...
+def ignition_detect(tape: Tape, json: str, progress: Callable[[float], object] | None = None) -> dict[str, Any]: ...
+def ignition_features(tape: Tape, json: str, clock: int, every: int) -> dict[str, NDArray[Any]]: ...
+def ignition_events(tape: Tape, first: int, last: int) -> dict[str, NDArray[Any]]: ...
+def ignition_books(tape: Tape, start: int, stop: int, n: int) -> dict[str, NDArray[Any]]: ...

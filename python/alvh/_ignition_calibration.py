@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core
+from alvh._ignition_config import IgnitionConfig, instant
 from alvh.errors import ConfigError, DataError
-from alvh.ignition import OUTCOMES, IgnitionConfig, instant, native
+from alvh.ignition import OUTCOMES, native
 
 if TYPE_CHECKING:
     import pandas as pd

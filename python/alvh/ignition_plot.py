@@ -39,11 +39,12 @@ _RAMP = (50.0, 90.0)
 def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
     """Mid and score along the tape, with every episode and what became of it."""
     frame = signal.timeline
-    if frame.empty:
-        raise DataError("IGN027", "plot", "timeline", "not one whole second", "a longer tape")
     figure = new_figure(11.0, 6.0) if figure is None else figure
     price, score = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     step = int(signal.config.clocks[0] * 1e9)
+    if frame.empty:
+        text = f"The tape does not hold one whole unit of {signal.config.clocks[0]:g} s: nothing was scored."
+        price.text(0.5, 0.5, text, transform=price.transAxes, ha="center", color=GREY)
     times, broken = _broken(frame, max(step, round(signal.config.stale_after * 1e9)))
     price.plot(times, broken["mid"], color=GREY, linewidth=1.0)
     score.plot(times, broken["score"], color=COLOURS[6], linewidth=1.0, drawstyle="steps-pre")
@@ -69,11 +70,12 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
     score.set(ylabel="score, 0 to 100", ylim=(0.0, 104.0), xlabel="time, UTC")
     for ax in (price, score):
         tidy(ax)
-    _time_axis(score)
+    if not frame.empty:
+        _time_axis(score)
     handles, labels = price.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    unscored = float((~frame["is_scored"]).mean())
+    unscored = 1.0 if frame.empty else float((~frame["is_scored"]).mean())
     title = f"{_name(signal)}: ignition score, {len(signal.episodes)} early alarms"
     figure.suptitle(f"{title}; grey: not scored ({unscored:.0%})", x=0.01, ha="left", fontsize=12)
     return price

@@ -94,7 +94,9 @@ fn summary(mut times: Vec<f64>) -> (f64, f64) {
 }
 
 fn main() {
-    println!("live orders | book: ns an event (best, median) | with detector (best, median) | million/s (best, median)");
+    println!(
+        "live orders | book: ns an event (best, median) | with detector (best, median) | million/s (best, median)"
+    );
     for (live, reach) in [(1_000, 300.0), (40_000, 3_000.0)] {
         let events = flow(live, reach, 7);
         let (warm, timed) = events.split_at(live);
