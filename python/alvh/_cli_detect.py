@@ -109,10 +109,11 @@ def _positive(text: str) -> float:
 def run(arguments: argparse.Namespace) -> None:
     """Read, calibrate, detect, print and draw."""
     picture = _picture(arguments)
+    config = None if arguments.config is None else _config(arguments.config)
     kind, files = _files(arguments)
     hours = arguments.hours_per_day or (24.0 if kind == "binance" else 6.5)
     tape = _read(arguments, kind, files)
-    report = _detect(arguments, tape, hours)
+    report = _detect(arguments, tape, config, hours)
     if arguments.json:
         print(json.dumps(report.to_dict(), allow_nan=False))
     else:
@@ -182,12 +183,12 @@ def _read(arguments: argparse.Namespace, kind: str, files: list[str]) -> Tape:
     return tape
 
 
-def _detect(arguments: argparse.Namespace, tape: Tape, hours: float) -> _Report:
+def _detect(
+    arguments: argparse.Namespace, tape: Tape, config: IgnitionConfig | None, hours: float
+) -> _Report:
     import alvh
 
-    config = alvh.IgnitionConfig()
-    if arguments.config is not None:
-        config = _config(arguments.config)
+    config = alvh.IgnitionConfig() if config is None else config
     signal = alvh.detect(tape, config)
     reported_from, why = None, ""
     if arguments.config is not None:
