@@ -55,7 +55,7 @@ class IgnitionConfig:
     arm_hold : float
         Time that the arming condition has to hold [units]. OWN.
     arm_timeout : float
-        Time after which an armed clock that saw no more of the condition goes idle [units]. OWN.
+        Time after which an armed clock goes idle; it may arm again at once [units]. OWN.
     arm_move_ticks : float
         Largest distance of the mid from its mean while arming [ticks]; at least half a spread and half a tick. OWN.
     push_z : tuple of three floats

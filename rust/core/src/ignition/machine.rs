@@ -134,7 +134,6 @@ pub struct Machine {
     stage: Stage,
     hold: Moment,
     onset: Moment,
-    armed_last: i64,
     idle_until: i64,
     episode: usize,
     retrace_volume: f64,
@@ -152,7 +151,6 @@ impl Default for Machine {
             stage: Stage::Idle,
             hold: Moment::NONE,
             onset: Moment::NONE,
-            armed_last: 0,
             idle_until: i64::MIN,
             episode: usize::MAX,
             retrace_volume: 0.0,
@@ -256,11 +254,8 @@ impl Machine {
                 self.look_for_ignition(sight, books, push, burst, predictor);
             }
             Stage::Armed => {
-                if self.arming_holds(sight, burst) {
-                    self.armed_last = sight.now.ts;
-                }
                 self.look_for_ignition(sight, books, push, burst, predictor);
-                if self.stage == Stage::Armed && sight.now.ts - self.armed_last > sight.durations.arm_timeout {
+                if self.stage == Stage::Armed && sight.now.ts - self.armed_since > sight.durations.arm_timeout {
                     self.enter(Stage::Idle, sight, books, 0, Outcome::Open, 0.0);
                     self.hold = Moment::NONE;
                 }
@@ -286,7 +281,6 @@ impl Machine {
         }
         if sight.now.ts - self.hold.ts >= sight.durations.arm_hold {
             self.onset = self.hold;
-            self.armed_last = sight.now.ts;
             self.traders.clear();
             self.enter(Stage::Armed, sight, books, 0, Outcome::Open, 0.0);
         }
