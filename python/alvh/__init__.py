@@ -34,6 +34,7 @@ _LAZY: dict[str, str] = {
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "read_dbn": "alvh.dbn",
 }
 _MODULES = frozenset({"books", "calendar", "events", "ignition", "marks"})
 

@@ -1,6 +1,8 @@
 """Types of the compiled core."""
 
 from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -293,3 +295,16 @@ def ignition_detect(tape: Tape, json: str, progress: Callable[[float], object] |
 def ignition_features(tape: Tape, json: str, clock: int, every: int) -> dict[str, NDArray[Any]]: ...
 def ignition_events(tape: Tape, first: int, last: int) -> dict[str, NDArray[Any]]: ...
 def ignition_books(tape: Tape, start: int, stop: int, n: int) -> dict[str, NDArray[Any]]: ...
+# Files of DBN (rust/py/src/dbn.rs).
+def tape_from_dbn(
+    name: str,
+    path: str | os.PathLike[str] | None,
+    bytes: bytes,
+    instrument_id: int | None,
+    symbol: str | None,
+    schema: str | None,
+    tick_size: float | None,
+    time: str,
+    other_instruments: str,
+) -> Tape: ...
+def dbn_about(tape: Tape) -> tuple[str, int, bool, bool] | None: ...
