@@ -169,12 +169,15 @@ def _read(arguments: argparse.Namespace, kind: str, files: list[str]) -> Tape:
         "tick_size": arguments.tick_size,
     }
     taken = {
-        "dbn": ("instrument", "tick_size"),
+        "dbn": ("instrument_id", "symbol", "tick_size"),
         "lobster": ("date", "tick_size"),
         "binance": ("instrument", "tick_size"),
         "taq": ("date", "tick_size"),
     }
     settings = {name: value for name, value in given.items() if value is not None}
+    if kind == "dbn" and (instrument := settings.get("instrument")) is not None:
+        del settings["instrument"]
+        settings |= {"instrument_id": int(instrument)} if instrument.isdecimal() else {"symbol": instrument}
     for name in settings:
         if name not in taken[kind]:
             arguments.parser.error(f"argument --{name.replace('_', '-')}: not for {kind}")

@@ -1,8 +1,7 @@
 """Types of the compiled core."""
 
-from collections.abc import Callable, Sequence
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -295,6 +294,7 @@ def ignition_detect(tape: Tape, json: str, progress: Callable[[float], object] |
 def ignition_features(tape: Tape, json: str, clock: int, every: int) -> dict[str, NDArray[Any]]: ...
 def ignition_events(tape: Tape, first: int, last: int) -> dict[str, NDArray[Any]]: ...
 def ignition_books(tape: Tape, start: int, stop: int, n: int) -> dict[str, NDArray[Any]]: ...
+
 # Files of DBN (rust/py/src/dbn.rs).
 def tape_from_dbn(
     name: str,

@@ -1,9 +1,10 @@
 //! A look at the detector after every event of a tape.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::records::run_dbn;
 use super::{Detector, IgnitionConfig, Stream};
+use crate::decode::dbn::for_each;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tape::{Body, Tape};
@@ -37,7 +38,21 @@ pub fn walk(
             }
         }
         Body::Dbn(records) => {
-            run_dbn(&mut stream, records, go_on)?;
+            let is_over = Cell::new(false);
+            let mut failure = Ok(());
+            let answer = for_each(records, &mut || !is_over.get() && go_on(), &mut |event, levels| {
+                if !is_over.get() {
+                    match stream.event(event, levels) {
+                        Ok(()) => is_over.set(look(event, stream.detector()).is_break()),
+                        Err(error) => (failure, _) = (Err(error), is_over.set(true)),
+                    }
+                }
+            });
+            failure?;
+            // The reader is stopped like an interrupted one when the walk is over.
+            if !is_over.get() {
+                answer?;
+            }
         }
     }
     Ok(())
