@@ -121,7 +121,7 @@ def features(
     step = 0
     if every != "event":
         try:
-            step = pd.Timedelta(every).value
+            step = pd.Timedelta(every).value if isinstance(every, str) else 0
         except (TypeError, ValueError):
             step = 0
         if step <= 0:
@@ -141,8 +141,11 @@ def _times(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_] | None 
     return pd.DatetimeIndex(stamps, tz="UTC")
 
 
-def _names(codes: npt.NDArray[np.uint8], names: tuple[str, ...]) -> npt.NDArray[Any]:
-    return np.array(names, dtype=object)[codes]
+def _names(codes: npt.NDArray[np.uint8], names: tuple[str, ...]) -> Any:
+    import pandas as pd
+
+    # One type however many rows there are.
+    return pd.array(np.array(names, dtype=object)[codes], dtype="str")
 
 
 _MOMENTS = ("onset", "detected", "cascade", "peak", "end")
@@ -205,8 +208,8 @@ class Signal:
             name: _times(raw[name], raw[f"{name}_event"] < 0) for name in _MOMENTS
         }
         columns |= {"side": raw["side"], "score": raw["score"]}
-        columns["outcome"] = pd.array(outcome, dtype="str") if len(outcome) else pd.array([], dtype="str")
-        columns |= {"confirmed": outcome == "reverted", "clock": np.array(self.config.clocks)[raw["clock"]]}
+        columns["outcome"] = outcome
+        columns |= {"confirmed": raw["outcome"] == OUTCOMES.index("reverted"), "clock": np.array(self.config.clocks)[raw["clock"]]}
         columns["was_armed"] = raw["was_armed"]
         columns |= {name: raw[name] * self.tick_size for name in _PRICES}
         columns |= {"retrace": raw["retrace"], "sigma": raw["sigma"] * self.tick_size}
