@@ -101,6 +101,7 @@ struct State {
     first_changed: usize,
     mask: usize,
     highest: Stage,
+    wants_prints: bool,
     predictors: [f64; CLOCKS],
     unit: Unit,
 }
@@ -123,6 +124,7 @@ impl Default for State {
             first_changed: LEVELS,
             mask: 0,
             highest: Stage::Idle,
+            wants_prints: false,
             predictors: [f64::MIN; CLOCKS],
             unit: Unit::new(i64::MIN),
         }
@@ -346,7 +348,7 @@ impl Detector {
             self.totals.unsigned += event.size as f64;
         } else {
             *(if is_buyer { &mut self.totals.bought } else { &mut self.totals.sold }) += event.size as f64;
-            if self.state.highest > Stage::Idle && event.participant != 0 {
+            if self.state.wants_prints && event.participant != 0 {
                 for machine in &mut self.machines {
                     machine.print(event.participant, event.size as f64, is_buyer);
                 }
@@ -448,6 +450,7 @@ impl Detector {
             highest = highest.max(self.machines[i].stage());
         }
         self.state.highest = highest;
+        self.state.wants_prints = self.machines.iter().any(Machine::wants_prints);
         self.state.unit.stage = self.state.unit.stage.max(highest);
         let index = cell.div_euclid(CELLS_PER_UNIT);
         if index != self.state.unit.index {
@@ -494,6 +497,7 @@ impl Detector {
             self.machines[i].abandon(&sight, &mut books);
         }
         self.state.highest = Stage::Idle;
+        self.state.wants_prints = false;
     }
 
     /// The configuration.

@@ -8,7 +8,9 @@ pub mod episode;
 pub mod flow;
 pub mod machine;
 pub mod records;
+pub mod run;
 pub mod stream;
+pub mod traders;
 pub mod walk;
 
 pub use batch::{Detection, detect};
