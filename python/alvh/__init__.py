@@ -17,7 +17,7 @@ _LAZY: dict[str, str] = {
     "DetectorSkill": "alvh._skill",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
-    "IgnitionConfig": "alvh.ignition",
+    "IgnitionConfig": "alvh._ignition_config",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
