@@ -21,7 +21,7 @@ import zstandard
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
 import dbn_files as made
 
-GIGABYTE = 1 << 30
+GIGABYTE = 1_000_000_000
 PART = 50_000
 ROUNDS = 3
 

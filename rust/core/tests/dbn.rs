@@ -9,8 +9,8 @@ use alvh_core::events::{Feed, Flaw, LEVELS, NO_PRICE};
 use alvh_core::rng::{Domain, Stream};
 use alvh_core::tape::{Body, Tape};
 use alvh_core::{Error, Result};
+use dbn::encode::EncodeRecord;
 use dbn::encode::dbn::Encoder;
-use dbn::encode::{EncodeRecord, EncodeRecordRef};
 use dbn::{BidAskPair, FlagSet, MboMsg, Mbp10Msg, Metadata, RecordHeader, SType, Schema, UNDEF_PRICE, rtype};
 
 const START: u64 = 1_700_000_000_000_000_000;

@@ -277,13 +277,16 @@ impl Scan {
     fn divide(&mut self, mut divisor: u64, records: &[u8]) -> u64 {
         let layout = self.layout;
         let room = (TICK_RECORDS - self.length) as usize;
+        let mut seen = vec![NO_FIXED_PRICE; 1 + 2 * layout.levels];
         for record in records.chunks_exact(layout.stride).take(room) {
             let levels = (0..2 * layout.levels).map(|k| layout.levels_at + k / 2 * PAIR + k % 2 * 8);
-            for at in std::iter::once(layout.price_at).chain(levels) {
+            for (at, before) in std::iter::once(layout.price_at).chain(levels).zip(&mut seen) {
                 let price = int64(record, at);
-                if price == NO_FIXED_PRICE {
+                // Most prices are those of the record before.
+                if price == NO_FIXED_PRICE || price == *before {
                     continue;
                 }
+                *before = price;
                 self.has_two_prices |= self.price.is_some_and(|other| other != price);
                 self.price = Some(price);
                 divisor = greatest_common_divisor(divisor, price.unsigned_abs());
