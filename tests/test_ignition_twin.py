@@ -57,7 +57,9 @@ def assert_features_agree(steps: list[Step], config: alvh.IgnitionConfig, twin: 
             mine = frame[name].to_numpy()
             # Differences of nearly equal prices carry the rounding of the prices.
             near_zero = 1e-9 * max(1.0, np.nanmax(np.abs(theirs[np.isfinite(theirs)]), initial=0.0))
-            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=near_zero, err_msg=f"{name} of clock {i}")
+            np.testing.assert_allclose(
+                mine, theirs, rtol=1e-9, atol=near_zero, err_msg=f"{name} of clock {i}"
+            )
             seen += int(np.isfinite(theirs).sum())
     return seen
 
@@ -79,7 +81,9 @@ def assert_episodes_agree(steps: list[Step], config: alvh.IgnitionConfig, twin: 
             else:
                 assert raw[name][k] == value, (k, name)
     found = signal.transitions
-    theirs = [(when, n, clock, side, stage, outcome) for when, n, clock, side, stage, outcome, _ in twin.transitions]
+    theirs = [
+        (when, n, clock, side, stage, outcome) for when, n, clock, side, stage, outcome, _ in twin.transitions
+    ]
     times = signal._raw["transitions"]["time"]
     mine = zip(times, *(found[name] for name in ("event", "clock", "side", "stage", "outcome")), strict=True)
     assert list(mine) == theirs

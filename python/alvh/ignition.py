@@ -195,7 +195,9 @@ class IgnitionConfig:
             raise ConfigError("CFG100", "IgnitionConfig", "fields", type(fields).__name__, "a JSON object")
         unknown = [name for name in fields if name not in _defaults()]
         if unknown:
-            raise ConfigError("CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields")
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+            )
         return cls(**fields)
 
     def replace(self, **changes: Any) -> IgnitionConfig:
@@ -218,7 +220,9 @@ class IgnitionConfig:
         """
         unknown = [name for name in changes if name not in _defaults()]
         if unknown:
-            raise ConfigError("CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields")
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+            )
         return dataclasses.replace(self, **{"calibration": None, **changes})
 
     @property
@@ -416,7 +420,9 @@ def features(
         except (TypeError, ValueError):
             step = 0
         if step <= 0:
-            raise ConfigError("IGN024", "features", "every", repr(every), 'a duration such as "1s", or "event"')
+            raise ConfigError(
+                "IGN024", "features", "every", repr(every), 'a duration such as "1s", or "event"'
+            )
     columns = _core.ignition_features(native(tape), config.to_json(), clock, step)
     index = _times(columns.pop("time")).rename("time")
     frame = pd.DataFrame(columns, index=index, copy=False)
@@ -492,9 +498,7 @@ class Signal:
 
         raw = self._raw["episodes"]
         outcome = _names(raw["outcome"], OUTCOMES)
-        columns: dict[str, Any] = {
-            name: _times(raw[name], raw[f"{name}_event"] < 0) for name in _MOMENTS
-        }
+        columns: dict[str, Any] = {name: _times(raw[name], raw[f"{name}_event"] < 0) for name in _MOMENTS}
         columns |= {"side": raw["side"], "score": raw["score"]}
         columns["outcome"] = pd.array(outcome, dtype="str") if len(outcome) else pd.array([], dtype="str")
         columns |= {"confirmed": outcome == "reverted", "clock": np.array(self.config.clocks)[raw["clock"]]}
@@ -742,7 +746,11 @@ class Signal:
 
     def __repr__(self) -> str:
         found = self.summary()
-        span = "" if found["start"] is None or not len(self.timeline) else f", {found['start']:%Y-%m-%d %H:%M:%S} UTC"
+        span = (
+            ""
+            if found["start"] is None or not len(self.timeline)
+            else f", {found['start']:%Y-%m-%d %H:%M:%S} UTC"
+        )
         return (
             f"Signal({found['events']:,} events{span}, {found['scored_seconds']:,.0f} s scored: "
             f"{found['alarms']} early alarms, {found['reverted']} confirmed)"

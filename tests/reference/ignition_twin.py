@@ -528,7 +528,9 @@ class Twin:
     def seconds(self, i: int, name: str) -> int:
         return round(self.config[name] * self.config["clocks"][i] * 1e9)
 
-    def enter(self, i: int, ts: int, stage: str, side: int = 0, outcome: str = "open", score: float = 0.0) -> None:
+    def enter(
+        self, i: int, ts: int, stage: str, side: int = 0, outcome: str = "open", score: float = 0.0
+    ) -> None:
         self.machines[i].stage = stage
         self.transitions.append((ts, self.n, self.config["clocks"][i], side, stage, outcome, score))
 
@@ -554,7 +556,10 @@ class Twin:
             min(max(clock.thinning(consumed), 0.0), 2.0),
             min(max(clock.cascade_share, 0.0), 1.0),
         )
-        x = sum(w * f for w, f in zip(config["score_weights"], features, strict=True)) - config["score_offset"]
+        x = (
+            sum(w * f for w, f in zip(config["score_weights"], features, strict=True))
+            - config["score_offset"]
+        )
         return 100 / (1 + math.exp(-x))
 
     def machine_step(self, i: int, ts: int) -> None:
