@@ -1,5 +1,7 @@
 //! What was flagged or dropped, counted.
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! flaws {
     ($($(#[$doc:meta])* $variant:ident => $name:literal),+ $(,)?) => {
         /// One kind of anomaly.
@@ -80,7 +82,7 @@ flaws! {
 }
 
 /// Counters of every kind of flaw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     counts: [u64; Flaw::NAMES.len()],
 }
