@@ -17,6 +17,7 @@ _LAZY: dict[str, str] = {
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
     "IgnitionConfig": "alvh.ignition",
+    "IgnitionDetector": "alvh._stream",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
@@ -35,7 +36,7 @@ _LAZY: dict[str, str] = {
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
 }
-_MODULES = frozenset({"books", "calendar", "events", "ignition", "marks"})
+_MODULES = frozenset({"books", "calendar", "capi", "events", "ignition", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 
