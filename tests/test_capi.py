@@ -14,7 +14,9 @@ from alvh import capi, errors
 from alvh.ignition import STAGES
 
 START = 1_700_000_000_000_000_000
-LOOSE = alvh.IgnitionConfig(warm_up=0.01, volume_ratio=0.5, push_z=1.0, velocity_z=0.1, thinning=2.0, move_bp=0.0)
+LOOSE = alvh.IgnitionConfig(
+    warm_up=0.01, volume_ratio=0.5, push_z=1.0, velocity_z=0.1, thinning=2.0, move_bp=0.0
+)
 
 
 def columns(n: int) -> tuple[np.ndarray, ...]:
@@ -36,7 +38,9 @@ def expected(events: tuple[np.ndarray, ...]) -> tuple[list[int], float]:
     detector = alvh.IgnitionDetector(LOOSE)
     stages = [
         detector.update(ts, action, side, price, size, order_id, flags)
-        for ts, action, side, price, size, order_id, flags in zip(*(each.tolist() for each in events), strict=True)
+        for ts, action, side, price, size, order_id, flags in zip(
+            *(each.tolist() for each in events), strict=True
+        )
     ]
     assert len(set(stages)) >= 2, "the flow shows nothing"
     return stages, detector.score

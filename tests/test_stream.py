@@ -21,7 +21,14 @@ from alvh import errors
 START = 1_700_000_000_000_000_000
 # Loose enough that random flow goes through every stage.
 LOOSE = alvh.IgnitionConfig(
-    warm_up=0.01, volume_ratio=0.5, push_z=1.0, velocity_z=0.1, thinning=2.0, move_bp=0.0, cascade_bp=0.0, cascade_sigma=0.5
+    warm_up=0.01,
+    volume_ratio=0.5,
+    push_z=1.0,
+    velocity_z=0.1,
+    thinning=2.0,
+    move_bp=0.0,
+    cascade_bp=0.0,
+    cascade_sigma=0.5,
 )
 CODES = {letter: ord(letter) for letter in "ABCMNTFRHOX"}
 
@@ -230,7 +237,9 @@ def mbp(row: tuple[int, ...], levels: np.ndarray, *, instrument: int = 7, tick: 
     kind, length = (0x0A, 92) if k == 10 else (0x01, 20)
     head = struct.pack("<BBHIqqI", length, kind, 1, instrument, ts - 5, price * tick, size)
     head += struct.pack("<BBBBqiI", action, side, flags, 0, ts, 0, 0)
-    pairs = [struct.pack("<qqIIII", int(b) * tick, int(a) * tick, int(x), int(y), 1, 1) for b, a, x, y in levels.T]
+    pairs = [
+        struct.pack("<qqIIII", int(b) * tick, int(a) * tick, int(x), int(y), 1, 1) for b, a, x, y in levels.T
+    ]
     return head + b"".join(pairs)
 
 
@@ -313,7 +322,13 @@ def test_wrong_arguments_name_themselves() -> None:
         with pytest.raises(errors.DataError, match="^IGN002 "):
             detector.update(**{**good, name: value})
     assert detector.n_events == 0
-    for arguments in [{"feed": "trades"}, {"feed": 3}, {"tick_size": "1"}, {"tick_size": 0.0}, {"time": "now"}]:
+    for arguments in [
+        {"feed": "trades"},
+        {"feed": 3},
+        {"tick_size": "1"},
+        {"tick_size": 0.0},
+        {"time": "now"},
+    ]:
         with pytest.raises(errors.ConfigError, match="^IGN0(30|39|44|45) "):
             alvh.IgnitionDetector(**arguments)  # type: ignore[arg-type]
     with pytest.raises(errors.ConfigError, match="^IGN041 "):
@@ -330,7 +345,11 @@ def test_blocks_of_other_types_are_converted_or_refused() -> None:
         {name: column.astype(np.int64) for name, column in columns.items()},
         {name: column.tolist() for name, column in columns.items()},
         {name: np.repeat(column, 2)[::2] for name, column in columns.items()},
-        {**columns, "action": [chr(code) for code in columns["action"]], "side": columns["side"].astype("i2")},
+        {
+            **columns,
+            "action": [chr(code) for code in columns["action"]],
+            "side": columns["side"].astype("i2"),
+        },
         {name: pd.Series(column) for name, column in columns.items()},
     ):
         detector = alvh.IgnitionDetector(LOOSE)

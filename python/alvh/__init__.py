@@ -35,6 +35,10 @@ _LAZY: dict[str, str] = {
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "read_binance": "alvh.feeds",
+    "read_dbn": "alvh.dbn",
+    "read_lobster": "alvh.feeds",
+    "read_taq": "alvh.feeds",
 }
 _MODULES = frozenset({"books", "calendar", "capi", "events", "ignition", "marks"})
 

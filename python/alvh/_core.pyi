@@ -1,5 +1,6 @@
 """Types of the compiled core."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, Self, TypeAlias, final
 
@@ -326,3 +327,54 @@ class Stream:
     def to_bytes(self) -> bytes: ...
     def load_bytes(self, state: bytes) -> None: ...
     def close(self) -> None: ...
+
+# Readers of text feeds (rust/py/src/feeds.rs).
+@final
+class FeedReader:
+    @staticmethod
+    def lobster(
+        sources: tuple[str, str],
+        midnight: int,
+        hidden_sides: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def binance(
+        source: str,
+        symbol: str | None,
+        by_exchange: bool,
+        warm_up: int,
+        tick_size: float | None,
+        lot_size: float | None,
+        time_backwards: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def taq(
+        sources: tuple[str, str],
+        midnight: int,
+        venues: bool,
+        session: tuple[int, int],
+        extended: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        suspicious: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    def push(self, part: int, chunk: bytes) -> None: ...
+    def finish(self, symbol: str) -> Tape: ...
+
+# Files of DBN (rust/py/src/dbn.rs).
+def tape_from_dbn(
+    name: str,
+    path: str | os.PathLike[str] | None,
+    bytes: bytes,
+    instrument_id: int | None,
+    symbol: str | None,
+    schema: str | None,
+    tick_size: float | None,
+    time: str,
+    other_instruments: str,
+) -> Tape: ...
+def dbn_about(tape: Tape) -> tuple[str, int, bool, bool] | None: ...

@@ -230,7 +230,11 @@ def _converted(name: str, column: npt.ArrayLike, to: type[np.generic], n_dim: in
         values = np.asarray(column)
     except (TypeError, ValueError):
         raise _wrong(name, column, expected) from None
-    if values.dtype.kind in "US" and to is np.uint8 and values.dtype.itemsize == np.dtype(f"{values.dtype.kind}1").itemsize:
+    if (
+        values.dtype.kind in "US"
+        and to is np.uint8
+        and values.dtype.itemsize == np.dtype(f"{values.dtype.kind}1").itemsize
+    ):
         values = values.astype("S1").view(np.uint8)
     if values.ndim != n_dim or (values.dtype.kind not in "iu" and values.size):
         raise _wrong(name, values, expected)

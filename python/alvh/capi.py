@@ -30,7 +30,19 @@ from alvh.errors import ConfigError, LimitError
 if TYPE_CHECKING:
     from alvh.ignition import IgnitionConfig
 
-__all__ = ["BAD_HANDLE", "BUSY", "CDEF", "DEFECT", "LAST", "REFUSED", "free", "library", "new", "score", "step"]
+__all__ = [
+    "BAD_HANDLE",
+    "BUSY",
+    "CDEF",
+    "DEFECT",
+    "LAST",
+    "REFUSED",
+    "free",
+    "library",
+    "new",
+    "score",
+    "step",
+]
 
 BAD_HANDLE = -1
 BUSY = -2
@@ -115,5 +127,7 @@ def new(config: IgnitionConfig | None = None, feed: str = "orders") -> int:
     json = checked(config).to_json().encode()
     handle = int(_new(json, len(json), _FEEDS[feed]))
     if handle == 0:
-        raise LimitError("IGN043", "capi.new", "detectors", f"{_core.CAPI_SLOTS} open", "fewer", hint="free some")
+        raise LimitError(
+            "IGN043", "capi.new", "detectors", f"{_core.CAPI_SLOTS} open", "fewer", hint="free some"
+        )
     return handle

@@ -525,6 +525,7 @@ class Signal:
                 "clock": np.array(self.config.clocks)[raw["clock"]],
                 "side": raw["side"],
                 "stage": _names(raw["stage"], STAGES),
+                "episode": raw["episode"],
                 "outcome": _names(raw["outcome"], OUTCOMES),
                 "score": raw["score"],
             }

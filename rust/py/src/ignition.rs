@@ -90,6 +90,7 @@ pub fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Co
         "clock" => |row| row.clock,
         "side" => |row| row.side,
         "stage" => |row| row.stage as u8,
+        "episode" => |row| row.episode,
         "outcome" => |row| row.outcome as u8,
         "score" => |row| row.score,
     );

@@ -12,6 +12,9 @@ use super::machine::{Books, Durations, Machine, Sight, predictor, score_of, scor
 use crate::error::Result;
 use crate::events::{Depth, Event, Flaw, LEVELS, Level, NO_PRICE, Quality, action, flag, side};
 
+/// One bit a level of the book.
+const ALL_LEVELS: u32 = (1 << LEVELS) - 1;
+
 /// Everything that follows from the configuration.
 #[derive(Debug, Clone)]
 struct Plan {
@@ -104,9 +107,10 @@ struct State {
     is_halted: bool,
     open_until: i64,
     warm_until: [i64; CLOCKS],
-    first_changed: usize,
+    changed: u32,
     mask: usize,
     highest: Stage,
+    wants_prints: bool,
     predictors: [f64; CLOCKS],
     unit: Unit,
 }
@@ -126,9 +130,10 @@ impl Default for State {
             is_halted: false,
             open_until: i64::MIN,
             warm_until: [i64::MIN; CLOCKS],
-            first_changed: LEVELS,
+            changed: 0,
             mask: 0,
             highest: Stage::Idle,
+            wants_prints: false,
             predictors: [f64::MIN; CLOCKS],
             unit: Unit::new(i64::MIN),
         }
@@ -210,11 +215,17 @@ impl Detector {
     /// Times must not go back and the book must be the one after the event: the callers see to both.
     #[inline]
     pub fn step(&mut self, event: &Event, first_changed: usize, depth: &Depth) {
+        self.step_changed(event, ALL_LEVELS << first_changed & ALL_LEVELS, depth);
+    }
+
+    /// The same with one bit for every level of the book that may have changed.
+    #[inline(always)]
+    pub(super) fn step_changed(&mut self, event: &Event, changed: u32, depth: &Depth) {
         if event.ts >= self.state.cell_end && self.state.is_whole {
             self.close(event.ts);
         }
         self.state.last_ts = event.ts;
-        self.state.first_changed = self.state.first_changed.min(first_changed);
+        self.state.changed |= changed;
         self.totals.messages = self.totals.messages.wrapping_add(1);
         match event.action {
             action::ADD | action::CANCEL | action::MODIFY | action::FILL | action::NONE => {}
@@ -225,42 +236,41 @@ impl Detector {
         if event.flags & RARE != 0 {
             self.rare_flags(event);
         }
+        self.state.is_whole = event.is_last();
         if event.is_last() {
             self.boundary(depth);
-        } else {
-            self.state.is_whole = false;
         }
         self.state.events += 1;
     }
 
     /// The book is whole: what changed since it last was is one step.
-    #[inline]
+    #[inline(always)]
     fn boundary(&mut self, depth: &Depth) {
-        self.state.is_whole = true;
-        let first = self.state.first_changed;
-        if first >= LEVELS {
-            return;
-        }
-        self.state.first_changed = LEVELS;
+        let mut changed = std::mem::take(&mut self.state.changed);
         if self.state.is_rebasing {
-            self.rebase(depth);
+            if changed != 0 {
+                self.rebase(depth);
+            }
             return;
         }
-        if first == 0 && depth[0] != self.depth[0] {
-            let e = order_flow_imbalance(&self.depth[0], &depth[0]);
-            let imbalance = e as f64;
-            self.totals.imbalance += imbalance;
-            self.totals.imbalance_squared += imbalance * imbalance;
-            self.totals.multi_level += LEVEL_WEIGHTS[0] * imbalance;
-            self.totals.lost += depth_lost(&self.depth[0], &depth[0]) as f64;
-            self.judge(&depth[0]);
-            self.depth[0] = depth[0];
-        }
-        let first = first.max(1);
-        for ((old, new), weight) in self.depth[first..].iter_mut().zip(&depth[first..]).zip(&LEVEL_WEIGHTS[first..]) {
-            if old != new {
-                self.totals.multi_level += weight * order_flow_imbalance(old, new) as f64;
-                *old = *new;
+        while changed != 0 {
+            let k = changed.trailing_zeros() as usize;
+            changed &= changed - 1;
+            let (Some(old), Some(&new)) = (self.depth.get_mut(k), depth.get(k)) else { return };
+            // A level that came back to what it was, or never left it, adds nothing.
+            let before = *old;
+            let e = order_flow_imbalance(&before, &new) as f64;
+            self.totals.multi_level += LEVEL_WEIGHTS[k] * e;
+            // Field by field: a copy of the whole would wait for the stores of its parts.
+            old.bid_price = new.bid_price;
+            old.ask_price = new.ask_price;
+            old.bid_size = new.bid_size;
+            old.ask_size = new.ask_size;
+            if k == 0 && before != new {
+                self.totals.imbalance += e;
+                self.totals.imbalance_squared += e * e;
+                self.totals.lost += depth_lost(&before, &new) as f64;
+                self.judge(&new);
             }
         }
     }
@@ -363,7 +373,7 @@ impl Detector {
             self.totals.unsigned += event.size as f64;
         } else {
             *(if is_buyer { &mut self.totals.bought } else { &mut self.totals.sold }) += event.size as f64;
-            if self.state.highest > Stage::Idle && event.participant != 0 {
+            if self.state.wants_prints && event.participant != 0 {
                 for machine in &mut self.machines {
                     machine.print(event.participant, event.size as f64, is_buyer);
                 }
@@ -465,6 +475,7 @@ impl Detector {
             highest = highest.max(self.machines[i].stage());
         }
         self.state.highest = highest;
+        self.state.wants_prints = self.machines.iter().any(Machine::wants_prints);
         self.state.unit.stage = self.state.unit.stage.max(highest);
         let index = cell.div_euclid(CELLS_PER_UNIT);
         if index != self.state.unit.index {
@@ -511,6 +522,7 @@ impl Detector {
             self.machines[i].abandon(&sight, &mut books);
         }
         self.state.highest = Stage::Idle;
+        self.state.wants_prints = false;
     }
 
     /// The configuration.

@@ -9,8 +9,10 @@ pub mod flow;
 pub mod live;
 pub mod machine;
 pub mod records;
+pub mod run;
 mod state;
 pub mod stream;
+pub mod traders;
 pub mod walk;
 
 pub use batch::{Detection, detect};

@@ -125,6 +125,14 @@ impl Stream {
         &mut self.detector
     }
 
+    /// The book of orders and the detector, for records of orders; `None` when the feed is another.
+    pub(super) fn orders_mut(&mut self) -> Option<(&mut Orders, &mut Detector)> {
+        match &mut self.book {
+            Book::Orders(book) => Some((book, &mut self.detector)),
+            _ => None,
+        }
+    }
+
     /// What the book and the detector flagged.
     pub fn quality(&self) -> Quality {
         let mut quality = *self.detector.quality();

@@ -36,9 +36,7 @@ pub fn walk(
                 }
             }
         }
-        Body::Dbn(records) => {
-            run_dbn(&mut stream, records, go_on)?;
-        }
+        Body::Dbn(records) => run_dbn(&mut stream, records, go_on)?,
     }
     Ok(())
 }
