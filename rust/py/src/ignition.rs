@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use alvh_core::events::{Event, LEVELS, Level, NO_PRICE, action};
+use alvh_core::events::{Event, Flaw, LEVELS, Level, NO_PRICE, action};
 use alvh_core::ignition::clock::Features;
 use alvh_core::ignition::episode::Moment;
 use alvh_core::ignition::{CLOCKS, Detection, Detector, Episode, IgnitionConfig, Stage, detect, walk};
@@ -298,6 +298,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("IGNITION_STAGES", STAGES.to_vec())?;
     module.add("IGNITION_OUTCOMES", alvh_core::ignition::Outcome::NAMES.to_vec())?;
     module.add("FEATURE_NAMES", Features::NAMES.to_vec())?;
+    module.add("FLAW_NAMES", Flaw::NAMES.to_vec())?;
     module.add_function(wrap_pyfunction!(ignition_defaults, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_hash, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_detect, module)?)?;
