@@ -68,7 +68,7 @@ class IgnitionDetector(_core.Stream):
         time: str = "receive",
     ) -> IgnitionDetector:
         """Make a detector that has seen nothing."""
-        from alvh.ignition import IgnitionConfig, checked
+        from alvh.ignition import checked
 
         if time not in ("receive", "event"):
             raise ConfigError("IGN044", "IgnitionDetector", "time", repr(time), "receive or event")
@@ -133,11 +133,17 @@ class IgnitionDetector(_core.Stream):
         try:
             return self.update_columns(ts, action, side, price, size, order_id, flags, participant, levels)  # type: ignore[arg-type]
         except TypeError:
-            columns = {"ts": ts, "action": action, "side": side, "price": price, "size": size}
-            more = {"order_id": order_id, "flags": flags, "participant": participant}
-            required = [_column(name, column) for name, column in columns.items()]
-            optional = [None if column is None else _column(name, column) for name, column in more.items()]
-            return self.update_columns(*required, *optional, None if levels is None else _levels(levels))
+            return self.update_columns(
+                _column("ts", ts),
+                _column("action", action),
+                _column("side", side),
+                _column("price", price),
+                _column("size", size),
+                None if order_id is None else _column("order_id", order_id),
+                None if flags is None else _column("flags", flags),
+                None if participant is None else _column("participant", participant),
+                None if levels is None else _levels(levels),
+            )
 
     @property
     def signal(self) -> Signal:

@@ -1,5 +1,6 @@
 //! Conversion for streaming detection: one detector, fed event by event, record by record or in blocks.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use alvh_core::events::{Event, EventColumns, Feed, LEVELS, Level, flag};
@@ -220,18 +221,18 @@ impl PyStream {
             }
             return Ok(live.stream.detector().stage() as u8);
         }
-        // Other threads run meanwhile and could change the arrays: the events are copied first.
-        let events = columns.copy(depth, depth_levels);
+        // Other threads run meanwhile and could change the arrays: each block is copied first.
         let live = &mut *live;
-        door::enter(py, move |go_on| {
-            for i in 0..events.len() {
-                if i % BLOCK == 0 && !go_on() {
-                    return Err(Error::Interrupted);
-                }
-                live.stream.event(&events.event(i), events.levels(i))?;
-            }
-            Ok(live.stream.detector().stage() as u8)
-        })
+        let mut block = EventColumns { depth_levels, ..EventColumns::default() };
+        for start in (0..n).step_by(BLOCK) {
+            columns.copy(start..(start + BLOCK).min(n), &depth, &mut block);
+            let (live, block) = (&mut *live, &block);
+            door::enter(py, move |_| {
+                (0..block.len()).try_for_each(|i| live.stream.event(&block.event(i), block.levels(i)))
+            })?;
+            py.check_signals()?;
+        }
+        Ok(live.stream.detector().stage() as u8)
     }
 
     /// Highest stage of any clock.
@@ -379,19 +380,23 @@ impl Columns<'_> {
         }
     }
 
-    fn copy(&self, depth: Vec<Level>, depth_levels: usize) -> EventColumns {
-        EventColumns {
-            ts: self.ts.to_vec(),
-            action: self.action.to_vec(),
-            side: self.side.to_vec(),
-            flags: self.flags.map_or_else(|| vec![flag::LAST; self.ts.len()], <[u8]>::to_vec),
-            price: self.price.to_vec(),
-            size: self.size.to_vec(),
-            order_id: self.order_id.map_or_else(Vec::new, <[u64]>::to_vec),
-            participant: self.participant.map_or_else(Vec::new, <[u64]>::to_vec),
-            depth,
-            depth_levels,
+    /// Copies a range of rows.
+    fn copy(&self, rows: Range<usize>, depth: &[Level], block: &mut EventColumns) {
+        fn take<T: Copy>(to: &mut Vec<T>, from: Option<&[T]>, rows: &Range<usize>) {
+            to.clear();
+            to.extend_from_slice(from.map_or(&[], |column| &column[rows.clone()]));
         }
+        take(&mut block.ts, Some(self.ts), &rows);
+        take(&mut block.action, Some(self.action), &rows);
+        take(&mut block.side, Some(self.side), &rows);
+        take(&mut block.price, Some(self.price), &rows);
+        take(&mut block.size, Some(self.size), &rows);
+        take(&mut block.order_id, self.order_id, &rows);
+        take(&mut block.participant, self.participant, &rows);
+        take(&mut block.flags, self.flags, &rows);
+        block.flags.resize(rows.len(), flag::LAST);
+        let k = block.depth_levels;
+        take(&mut block.depth, Some(depth), &(rows.start * k..rows.end * k));
     }
 }
 
