@@ -26,7 +26,7 @@ impl Random {
     }
 
     fn below(&mut self, n: u64) -> u64 {
-        (self.next() >> 32) * n >> 32
+        ((self.next() >> 32) * n) >> 32
     }
 
     fn unit(&mut self) -> f64 {
@@ -111,8 +111,12 @@ fn main() {
         let mut resting = 0;
         for _ in 0..RUNS {
             let mut book = Orders::default();
-            warm.iter().for_each(|event| drop(black_box(book.apply(event))));
-            time(timed, &mut alone, |event| drop(black_box(book.apply(event))));
+            warm.iter().for_each(|event| {
+                book.apply(event);
+            });
+            time(timed, &mut alone, |event| {
+                black_box(book.apply(event));
+            });
             resting = book.len();
             let mut stream = Stream::new(IgnitionConfig::default(), Feed::Orders).expect("defaults");
             warm.iter().for_each(|event| stream.event(event, &[]).expect("in order"));
