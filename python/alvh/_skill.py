@@ -39,7 +39,8 @@ class SkillRow:
     found, of : int
         Ignitions that were found, and all.
     delay, delay_p90 : float
-        Median and 90 % quantile of the time from the ignition until the alarm was known [seconds]; NaN without any.
+        Median and 90 % quantile of the time from the ignition until the alarm was known [seconds]; infinite without
+        any.
     """
 
     clock: int
@@ -119,7 +120,7 @@ class DetectorSkill:
         return self._row(clock, displacement).recall_interval
 
     def delay(self, clock: int, displacement: float) -> float:
-        """Median time from the ignition until the alarm is known [seconds]; NaN where none was found."""
+        """Median time from the ignition until the alarm is known [seconds]; infinite where none was found."""
         return self._row(clock, displacement).delay
 
     @property
@@ -242,4 +243,4 @@ class DetectorSkill:
 
 
 def _quantile(values: Any, share: float) -> float:
-    return float(np.quantile(values, share, method="inverted_cdf")) if len(values) else math.nan
+    return float(np.quantile(values, share, method="inverted_cdf")) if len(values) else math.inf

@@ -140,7 +140,7 @@ class OrderFlow:
     def labels(self) -> pd.DataFrame:
         """One row an episode, in order.
 
-        ``kind`` (ignition, informed, volume_only, sweep), ``is_true`` (ignition), ``side``, ``clock`` [seconds],
+        ``kind`` (ignition, informed, volume_only, sweep, sham, unclear), ``is_true`` (ignition), ``side``, ``clock`` [seconds],
         ``onset`` (volume begins), ``ignition`` (push begins), ``peak``, ``half_back`` (NaT: never), ``end`` (three
         quarters are back, or the window is over) [UTC]; ``reference`` and ``peak_price`` [ticks]; ``displacement``
         [ticks]; ``sigma`` (of one second before the onset) [ticks]; ``displacement_sigma`` (over sigma times the root
@@ -236,6 +236,10 @@ def order_flow(
         ``LAB001`` to ``LAB008``: a field breaks its rule.
     """
     chosen = dict(fields) if fields is not None else flow_fields(instrument, style=style, clock=clock)
+    for name, value in chosen.items():
+        numbers = np.atleast_1d(value) if isinstance(value, int | float | list | tuple) and name != "episodes" else ()
+        if not np.isfinite(numbers).all():
+            raise ConfigError("LAB003", "order_flow", name, repr(value), "finite")
     core, labels = _core.simulate_order_flow(
         json.dumps(chosen), _seed(seed), float(hours), feed, participants
     )
@@ -349,14 +353,15 @@ class Score:
     """Alarms held against labels, over one tape or several.
 
     An alarm in ``[ignition - 0.5 s, end]`` of an ignition is true; the first one finds it, later ones are repeats,
-    which count neither as true nor as false. All others are false, those at decoys among them.
+    which count neither as true nor as false, nor do alarms at unclear labels: ignitions that by chance did not come
+    back, informed moves that did. All others are false, those at decoys among them.
     """
 
     _tally: _core.Tally
 
     @property
     def counts(self) -> dict[str, float]:
-        """Hits, hits on the wrong side, repeats, false alarms by where they fell, decoys by kind, hours."""
+        """Hits, hits on the wrong side, repeats, ignored ones, false alarms by where they fell, decoys, hours."""
         return self._tally.totals()
 
     @property

@@ -21,8 +21,8 @@ use crate::rng::Domain;
 const TICK: i64 = 20_000_000;
 /// Slow noise moves on every so many ticks.
 const SLOW: u64 = 10;
-/// Fewest and most prices a side.
-const RUNGS: (usize, usize) = (14, 48);
+/// Fewest and most prices a side: after the largest sweep, ten are left.
+const RUNGS: (usize, usize) = (20, 56);
 /// Quiet seconds before the first episode: five time constants of nothing shorter than the volatility's 60 s.
 const LEAD_IN: f64 = 330.0;
 /// 2024-01-02 14:30 UTC.
@@ -223,15 +223,17 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The first book.
+    /// The first book, whole after its last order.
     fn open(&mut self) {
+        self.ladder.is_unfinished = true;
         for of in 0..2 {
             let rank = libm::floor(self.fair(of)) as i64;
             self.ladder.add(self.now, of, rank, self.target(of, 0) as i64 + 1, 1);
             self.deepen(of);
         }
-        self.ladder.path.clear();
-        self.ladder.path.push((self.now, self.ladder.double_mid()));
+        self.ladder.is_unfinished = false;
+        let best = self.ladder.best(0);
+        self.ladder.add(self.now, 0, best, 1, 1);
     }
 
     /// One arrival, one planned action or one tick.
@@ -731,7 +733,9 @@ impl<'a> World<'a> {
         let plan = &self.config.episodes[choice];
         let sigma = self.variance.sqrt().max(0.5);
         let number = self.scripts.len() as u64;
-        self.script = Some(Script::draw(plan, self.config.style, self.now, sigma, number, &mut self.episode_draw));
+        let least = 6.0 * self.config.half_spread + 2.0 * self.config.level_gap;
+        let draw = &mut self.episode_draw;
+        self.script = Some(Script::draw(plan, self.config.style, self.now, sigma, least, number, draw));
     }
 
     /// What happens at the moment of ignition.
