@@ -17,7 +17,7 @@ _LAZY: dict[str, str] = {
     "DetectorSkill": "alvh._skill",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
-    "IgnitionConfig": "alvh.ignition",
+    "IgnitionConfig": "alvh._ignition_config",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
@@ -35,6 +35,10 @@ _LAZY: dict[str, str] = {
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "read_binance": "alvh.feeds",
+    "read_dbn": "alvh.dbn",
+    "read_lobster": "alvh.feeds",
+    "read_taq": "alvh.feeds",
 }
 _MODULES = frozenset({"bench", "books", "calendar", "events", "ignition", "marks"})
 

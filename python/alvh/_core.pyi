@@ -1,6 +1,7 @@
 """Types of the compiled core."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -281,6 +282,68 @@ def tape_from_arrays(
     levels: tuple[int, Sequence[NDArray[Any]]] | None,
 ) -> Tape: ...
 
+# Readers of text feeds (rust/py/src/feeds.rs).
+@final
+class FeedReader:
+    @staticmethod
+    def lobster(
+        sources: tuple[str, str],
+        midnight: int,
+        hidden_sides: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def binance(
+        source: str,
+        symbol: str | None,
+        by_exchange: bool,
+        warm_up: int,
+        tick_size: float | None,
+        lot_size: float | None,
+        time_backwards: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def taq(
+        sources: tuple[str, str],
+        midnight: int,
+        venues: bool,
+        session: tuple[int, int],
+        extended: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        suspicious: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    def push(self, part: int, chunk: bytes) -> None: ...
+    def finish(self, symbol: str) -> Tape: ...
+# Batch detection (rust/py/src/ignition.rs).
+IGNITION_STAGES: list[str]
+IGNITION_OUTCOMES: list[str]
+FEATURE_NAMES: list[str]
+FLAW_NAMES: list[str]
+
+def ignition_defaults() -> str: ...
+def ignition_hash(json: str) -> str: ...
+def ignition_detect(tape: Tape, json: str, progress: Callable[[float], object] | None = None) -> dict[str, Any]: ...
+def ignition_features(tape: Tape, json: str, clock: int, every: int) -> dict[str, NDArray[Any]]: ...
+def ignition_events(tape: Tape, first: int, last: int) -> dict[str, NDArray[Any]]: ...
+def ignition_books(tape: Tape, start: int, stop: int, n: int) -> dict[str, NDArray[Any]]: ...
+
+# Files of DBN (rust/py/src/dbn.rs).
+def tape_from_dbn(
+    name: str,
+    path: str | os.PathLike[str] | None,
+    bytes: bytes,
+    instrument_id: int | None,
+    symbol: str | None,
+    schema: str | None,
+    tick_size: float | None,
+    time: str,
+    other_instruments: str,
+) -> Tape: ...
+def dbn_about(tape: Tape) -> tuple[str, int, bool, bool] | None: ...
 # labelled order flow
 LABEL_KINDS: list[str]
 BASELINES: list[str]
