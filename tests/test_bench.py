@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 from alvh import bench
 from alvh.errors import ConfigError, DataError
-
 from reference import baselines_twin as twin
 
 S = 1_000_000_000
 
 
-@pytest.fixture(scope="module", params=[(n, s) for n in bench.INSTRUMENTS for s in "ab"], ids=lambda p: "-".join(p))
+@pytest.fixture(
+    scope="module", params=[(n, s) for n in bench.INSTRUMENTS for s in "ab"], ids=lambda p: "-".join(p)
+)
 def flow(request: pytest.FixtureRequest) -> bench.OrderFlow:
     instrument, style = request.param
     return bench.order_flow(21, 3.0, instrument=instrument, style=style)
@@ -48,7 +49,8 @@ def volume_rate(flow: bench.OrderFlow, start: int, stop: int) -> float:
 
 def test_a_tape_depends_on_its_seed_and_fields_only() -> None:
     one, same, other = (bench.order_flow(seed, 0.1) for seed in (5, 5, 6))
-    assert one.tape == same.tape and one.tape != other.tape
+    assert one.tape == same.tape
+    assert one.tape != other.tape
     pd.testing.assert_frame_equal(one.labels, same.labels)
 
 
@@ -100,8 +102,10 @@ def test_labels_measure_the_path_of_the_mid(flow: bench.OrderFlow) -> None:
 def test_ignitions_come_back_and_informed_moves_stay(flow: bench.OrderFlow) -> None:
     labels = flow.labels
     true, informed = labels[labels["kind"] == "ignition"], labels[labels["kind"] == "informed"]
-    assert (true["retrace"] >= 0.5).all() and true["half_back"].notna().all()
-    assert (informed["retrace"] < 0.5).all() and informed["half_back"].isna().all()
+    assert (true["retrace"] >= 0.5).all()
+    assert true["half_back"].notna().all()
+    assert (informed["retrace"] < 0.5).all()
+    assert informed["half_back"].isna().all()
     assert (labels["kind"] == "unclear").sum() <= 0.1 * len(labels)
     # The same from the mid itself: 50 seconds after the peak, half of an informed move is still there.
     later = mid_at(flow, ns(informed["peak"]) + 50 * S)
@@ -129,7 +133,8 @@ def test_sweeps_refill(style: Any) -> None:
         sweeps = flow.labels[flow.labels["kind"] == "sweep"]
         swept.extend(sweeps["displacement"])
         left.extend((mid_at(flow, ns(sweeps["peak"]) + 2 * S) - sweeps["reference"]) * sweeps["side"])
-    assert len(swept) > 20 and np.mean(swept) > 2.0
+    assert len(swept) > 20
+    assert np.mean(swept) > 2.0
     assert np.mean(left) < 0.5 * np.mean(swept)
 
 
@@ -216,8 +221,10 @@ def test_alarms_are_scored_as_by_hand() -> None:
     every = ns(true["ignition"]) + S // 10
     perfect = bench.score(every, flow)
     assert perfect.precision == perfect.recall() == perfect.f1 == 1.0
-    assert perfect.latency() == pytest.approx(0.1) and perfect.latency(0.9) == pytest.approx(0.1)
-    assert perfect.false_alarms == 0 and perfect.found["displacement"].tolist() == true["displacement_sigma"].tolist()
+    assert perfect.latency() == pytest.approx(0.1)
+    assert perfect.latency(0.9) == pytest.approx(0.1)
+    assert perfect.false_alarms == 0
+    assert perfect.found["displacement"].tolist() == true["displacement_sigma"].tolist()
     # Half of the ignitions twice, every decoy once, and three in the quiet before the first episode.
     half = every[::2]
     start = flow.tape.start
@@ -226,17 +233,21 @@ def test_alarms_are_scored_as_by_hand() -> None:
     times = np.sort(np.concatenate([half, half + S // 5, ns(decoys["ignition"]), extra]))
     mixed = bench.score(times, flow)
     assert mixed.counts["hits"] == mixed.counts["repeats"] == len(half)
-    assert mixed.counts["false_background"] == 3 and mixed.false_alarms == 3 + len(decoys)
+    assert mixed.counts["false_background"] == 3
+    assert mixed.false_alarms == 3 + len(decoys)
     assert mixed.precision == len(half) / (len(half) + 3 + len(decoys))
     assert mixed.recall() == len(half) / len(true)
     assert mixed.false_per_session == pytest.approx((3 + len(decoys)) * 6.5 / 2.0)
     table = mixed.by_displacement()
-    assert table["of"].sum() == len(true) and table["found"].sum() == len(half)
+    assert table["of"].sum() == len(true)
+    assert table["found"].sum() == len(half)
     # Sides and the moment of knowledge.
     told = bench.score((every, every + S, -true["side"].to_numpy()), flow)
-    assert told.counts["wrong_side"] == len(true) and told.latency() == pytest.approx(1.1)
+    assert told.counts["wrong_side"] == len(true)
+    assert told.latency() == pytest.approx(1.1)
     both = perfect + mixed
-    assert both.counts["hours"] == pytest.approx(4.0) and both.counts["hits"] == len(true) + len(half)
+    assert both.counts["hours"] == pytest.approx(4.0)
+    assert both.counts["hits"] == len(true) + len(half)
     # Rare ignitions: 2 a session at this recall against the background's false alarms.
     hits, false = 2.0 * mixed.recall(), 3 * 6.5 / 2.0
     assert mixed.precision_at(2.0) == pytest.approx(hits / (hits + false))
@@ -297,11 +308,23 @@ def test_every_detector_gets_the_same_budget() -> None:
 def test_shams_leave_the_features_alone() -> None:
     base = bench.order_flow(15, 1.0, fields=bench.flow_fields("stock", clock=()), feed="depth")
     sham = bench.transplant(base.tape, n=0, shams=10, seed=4)
-    assert (sham.labels["kind"] == "sham").all() and len(sham.labels) == 10
+    assert (sham.labels["kind"] == "sham").all()
+    assert len(sham.labels) == 10
     arrays, before = sham.tape.to_arrays(), base.tape.to_arrays()
     kept = arrays["action"] != ord("N")
     assert kept.sum() == len(before["ts"]) < len(kept)
-    for name in ("ts", "action", "side", "flags", "price", "size", "bid_price", "ask_price", "bid_size", "ask_size"):
+    for name in (
+        "ts",
+        "action",
+        "side",
+        "flags",
+        "price",
+        "size",
+        "bid_price",
+        "ask_price",
+        "bid_size",
+        "ask_size",
+    ):
         np.testing.assert_array_equal(arrays[name][kept], before[name])
     detected = [alvh.ignition.detect(tape) for tape in (base.tape, sham.tape)]
     first, second = (signal.episodes["push_z"].to_numpy() for signal in detected)
@@ -324,7 +347,9 @@ def test_transplants_move_a_real_path_and_are_labelled() -> None:
 
 
 def test_skill_is_keyed_by_clock_and_displacement() -> None:
-    skill = alvh.DetectorSkill.measure(seeds=(3,), clocks=(1,), styles=("a",), instruments=("stock",), hours=2.0)
+    skill = alvh.DetectorSkill.measure(
+        seeds=(3,), clocks=(1,), styles=("a",), instruments=("stock",), hours=2.0
+    )
     flow = bench.order_flow(3, 2.0, instrument="stock")
     scored = bench.detector_score(flow)
     assert sum(row.of for row in skill.rows) == flow.labels["is_true"].sum()
@@ -365,7 +390,8 @@ def test_skill_is_keyed_by_clock_and_displacement() -> None:
 def test_bad_arguments_are_named(code: str, call: Any) -> None:
     with pytest.raises(ConfigError) as error:
         call()
-    assert error.value.code == code and "\n" not in str(error.value)
+    assert error.value.code == code
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

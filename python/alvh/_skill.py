@@ -16,7 +16,8 @@ from alvh.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alvh.bench import OrderFlow, Stage
+    from alvh._alarm_score import Stage
+    from alvh._order_flow import OrderFlow
     from alvh.ignition import IgnitionConfig
 
 __all__ = ["DetectorSkill", "SkillRow"]

@@ -95,7 +95,9 @@ def statistics(arrays: dict[str, Any]) -> tuple[Any, Any]:
         held, closed = mid, cell
         sigma = max(math.sqrt(variance / variance_weight), 0.5) if variance_weight > 0.0 else 0.5
         fresh = cell * CELL - run["ts"] <= 1_500_000_000
-        share = run["direction"] * abs(run["last"] - run["from"]) / (0.008 * run["from"]) if run["from"] else 0.0
+        share = (
+            run["direction"] * abs(run["last"] - run["from"]) / (0.008 * run["from"]) if run["from"] else 0.0
+        )
         known.append(int(ts[stop]))
         out.append(
             (
