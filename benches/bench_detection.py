@@ -64,15 +64,12 @@ def main() -> None:
         early, confirmed = scores["early, as configured", 1.0], scores["confirmed, as configured", 1.0]
         for stage, score in (("early", early), ("confirmed", confirmed)):
             counts = score.counts
-            of = {
-                name: f"{counts[f'false_{name}']}/{counts[f'decoys_{name}']}"
-                for name in ("informed", "volume_only", "sweep")
-            }
+            of = ", ".join(f"{x} {counts['false_' + x]}/{counts['decoys_' + x]}" for x in kinds)
             rare = ", ".join(
                 f"{rate:g} a session: {score.precision_at(rate):.3f}" for rate in (10.0, 1.0, 0.01)
             )
             print(
-                f"{stage}: alarms at decoys {of}, repeats {counts['repeats']}; precision where ignitions are {rare}"
+                f"{stage}: alarms at decoys: {of}; repeats {counts['repeats']}; precision where ignitions are {rare}"
             )
         print(early.by_displacement().round(3).to_string(index=False), "\n")
 

@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn wilson_gives_textbook_intervals() {
-        // Newcombe 1998 (doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E), table I, method 3.
+        // Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 3.
         for (count, total, low, high) in
             [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
         {
