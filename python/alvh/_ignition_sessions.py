@@ -128,18 +128,21 @@ def _bars(opens: _Ns, closes: _Ns, length: int | None) -> tuple[_Ns, _Ns, _Ns]:
 def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
     import pandas as pd
 
+    from alvh.ignition import OUTCOMES
+
     timeline, episodes, moves = (signal._raw[name] for name in ("timeline", "episodes", "transitions"))
     known = timeline["known"]
     # What became known long after its second is from before a pause: it says nothing about this bar.
     fresh = timeline["is_scored"] & (known - timeline["time"] <= round(signal.config.stale_after * 1e9))
-    stage = moves["stage"]
+    # An outcome leaves the stage of its clock as it was.
+    stage = np.where(moves["outcome"] == OUTCOMES.index("open"), moves["stage"], 0)
     n = start.size
     columns: dict[str, Any] = {name: np.full(n, np.nan) for name in ("score", "quick_ratio")}
     columns |= {name: np.zeros(n, np.int64) for name in ("episodes", "confirmed")}
     columns |= {name: np.zeros(n) for name in ("armed", "scored")}
     columns |= {name: np.full(n, _NEVER) for name in ("first_armed", "first_ignited")}
     detected = np.sort(episodes["detected"])
-    reverted = np.sort(episodes["end"][_names_of(episodes) == "reverted"])
+    reverted = np.sort(episodes["end"][episodes["outcome"] == OUTCOMES.index("reverted")])
     for i, (first, last) in enumerate(zip(start, end, strict=True)):
         rows = slice(*np.searchsorted(known, (first, last), "right"))
         scored = np.flatnonzero(fresh[rows])
@@ -159,12 +162,6 @@ def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
     order = ["score", "quick_ratio", "episodes", "confirmed", "armed", "first_armed", "first_ignited"]
     kept = {name: columns[name] for name in (*order, "scored", "is_complete")}
     return pd.DataFrame({"start": start, "end": end, **kept})
-
-
-def _names_of(episodes: Any) -> npt.NDArray[Any]:
-    from alvh.ignition import OUTCOMES
-
-    return np.array(OUTCOMES)[episodes["outcome"]]
 
 
 def _usable_from(end: _Ns, marks: _Ns) -> _Ns:

@@ -221,10 +221,11 @@ class Signal:
 
     @functools.cached_property
     def transitions(self) -> pd.DataFrame:
-        """Every change of stage in the order in which it became known.
+        """Every change of stage and every outcome in the order in which they became known.
 
-        Columns ``time`` [UTC], ``event``, ``clock`` [seconds], ``side``, ``stage`` (idle, armed, ignited, cascade),
-        ``outcome`` (of the episode that ended here, else "open") and ``score``. The log only grows: that of a shorter
+        Columns ``time`` [UTC], ``event``, ``clock`` [seconds], ``side``, ``stage`` (of the clock from here on: idle,
+        armed, ignited, cascade), ``episode`` (row of :attr:`episodes`, -1 for none), ``outcome`` (of the episode that
+        ended here, else "open") and ``score``. The log only grows: that of a shorter
         tape is the beginning of that of a longer one.
         """
         import pandas as pd
