@@ -82,7 +82,7 @@ fn episode_columns<'py>(py: Python<'py>, rows: &[Episode]) -> PyResult<Columns<'
     Ok(columns)
 }
 
-fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Columns<'py>> {
+pub fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Columns<'py>> {
     let transitions = PyDict::new(py);
     column!(py, transitions, found.transitions,
         "time" => |row| row.moment.ts,
@@ -290,7 +290,7 @@ fn ignition_books<'py>(py: Python<'py>, tape: &PyTape, start: i64, stop: i64, n:
 }
 
 /// Names of the stages, by number.
-const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
+pub const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
 const _: () = assert!(Stage::Cascade as usize + 1 == STAGES.len());
 
 /// Adds its names to the module.

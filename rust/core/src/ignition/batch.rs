@@ -40,7 +40,7 @@ pub fn detect(tape: &Tape, config: &IgnitionConfig, go_on: &mut dyn FnMut() -> b
     let mut quality = tape.quality;
     match &tape.body {
         Body::Columns(events) => run_columns(&mut stream, events, go_on)?,
-        Body::Dbn(records) => quality.merge(&run_dbn(&mut stream, records, go_on)?),
+        Body::Dbn(records) => run_dbn(&mut stream, records, go_on)?,
     }
     quality.merge(&stream.quality());
     let detector = stream.detector();

@@ -12,6 +12,9 @@ use super::machine::{Books, Durations, Machine, Sight, predictor, score_of, scor
 use crate::error::Result;
 use crate::events::{Depth, Event, Flaw, LEVELS, Level, NO_PRICE, Quality, action, flag, side};
 
+/// One bit a level of the book.
+const ALL_LEVELS: u32 = (1 << LEVELS) - 1;
+
 /// Everything that follows from the configuration.
 #[derive(Debug, Clone)]
 struct Plan {
@@ -22,6 +25,12 @@ struct Plan {
     open_mask: i64,
     stale_after: i64,
     decays: Decays,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self::new(&IgnitionConfig::default())
+    }
 }
 
 impl Plan {
@@ -98,7 +107,7 @@ struct State {
     is_halted: bool,
     open_until: i64,
     warm_until: [i64; CLOCKS],
-    first_changed: usize,
+    changed: u32,
     mask: usize,
     highest: Stage,
     wants_prints: bool,
@@ -121,7 +130,7 @@ impl Default for State {
             is_halted: false,
             open_until: i64::MIN,
             warm_until: [i64::MIN; CLOCKS],
-            first_changed: LEVELS,
+            changed: 0,
             mask: 0,
             highest: Stage::Idle,
             wants_prints: false,
@@ -132,9 +141,10 @@ impl Default for State {
 }
 
 /// The momentum-ignition detector.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Detector {
     config: IgnitionConfig,
+    #[serde(skip)]
     plan: Plan,
     state: State,
     depth: Depth,
@@ -183,6 +193,16 @@ impl Detector {
         })
     }
 
+    /// Completes a detector that was read back: what follows from the configuration is not kept.
+    ///
+    /// # Errors
+    /// `Error::Config` when the configuration breaks a rule.
+    pub(super) fn resume(&mut self) -> Result<()> {
+        self.config.validate()?;
+        self.plan = Plan::new(&self.config);
+        Ok(())
+    }
+
     /// The same detector, keeping a row of its timeline for every unit of the first clock.
     #[must_use]
     pub fn with_timeline(mut self) -> Self {
@@ -195,11 +215,17 @@ impl Detector {
     /// Times must not go back and the book must be the one after the event: the callers see to both.
     #[inline]
     pub fn step(&mut self, event: &Event, first_changed: usize, depth: &Depth) {
+        self.step_changed(event, ALL_LEVELS << first_changed & ALL_LEVELS, depth);
+    }
+
+    /// The same with one bit for every level of the book that may have changed.
+    #[inline(always)]
+    pub(super) fn step_changed(&mut self, event: &Event, changed: u32, depth: &Depth) {
         if event.ts >= self.state.cell_end && self.state.is_whole {
             self.close(event.ts);
         }
         self.state.last_ts = event.ts;
-        self.state.first_changed = self.state.first_changed.min(first_changed);
+        self.state.changed |= changed;
         self.totals.messages = self.totals.messages.wrapping_add(1);
         match event.action {
             action::ADD | action::CANCEL | action::MODIFY | action::FILL | action::NONE => {}
@@ -210,42 +236,41 @@ impl Detector {
         if event.flags & RARE != 0 {
             self.rare_flags(event);
         }
+        self.state.is_whole = event.is_last();
         if event.is_last() {
             self.boundary(depth);
-        } else {
-            self.state.is_whole = false;
         }
         self.state.events += 1;
     }
 
     /// The book is whole: what changed since it last was is one step.
-    #[inline]
+    #[inline(always)]
     fn boundary(&mut self, depth: &Depth) {
-        self.state.is_whole = true;
-        let first = self.state.first_changed;
-        if first >= LEVELS {
-            return;
-        }
-        self.state.first_changed = LEVELS;
+        let mut changed = std::mem::take(&mut self.state.changed);
         if self.state.is_rebasing {
-            self.rebase(depth);
+            if changed != 0 {
+                self.rebase(depth);
+            }
             return;
         }
-        if first == 0 && depth[0] != self.depth[0] {
-            let e = order_flow_imbalance(&self.depth[0], &depth[0]);
-            let imbalance = e as f64;
-            self.totals.imbalance += imbalance;
-            self.totals.imbalance_squared += imbalance * imbalance;
-            self.totals.multi_level += LEVEL_WEIGHTS[0] * imbalance;
-            self.totals.lost += depth_lost(&self.depth[0], &depth[0]) as f64;
-            self.judge(&depth[0]);
-            self.depth[0] = depth[0];
-        }
-        let first = first.max(1);
-        for ((old, new), weight) in self.depth[first..].iter_mut().zip(&depth[first..]).zip(&LEVEL_WEIGHTS[first..]) {
-            if old != new {
-                self.totals.multi_level += weight * order_flow_imbalance(old, new) as f64;
-                *old = *new;
+        while changed != 0 {
+            let k = changed.trailing_zeros() as usize;
+            changed &= changed - 1;
+            let (Some(old), Some(&new)) = (self.depth.get_mut(k), depth.get(k)) else { return };
+            // A level that came back to what it was, or never left it, adds nothing.
+            let before = *old;
+            let e = order_flow_imbalance(&before, &new) as f64;
+            self.totals.multi_level += LEVEL_WEIGHTS[k] * e;
+            // Field by field: a copy of the whole would wait for the stores of its parts.
+            old.bid_price = new.bid_price;
+            old.ask_price = new.ask_price;
+            old.bid_size = new.bid_size;
+            old.ask_size = new.ask_size;
+            if k == 0 && before != new {
+                self.totals.imbalance += e;
+                self.totals.imbalance_squared += e * e;
+                self.totals.lost += depth_lost(&before, &new) as f64;
+                self.judge(&new);
             }
         }
     }

@@ -13,7 +13,8 @@ pub const LEVEL_WEIGHTS: [f64; LEVELS] = [2520.0, 1260.0, 840.0, 630.0, 504.0, 4
 /// size at an unchanged price counts. A missing level is an infinitely bad price with size 0.
 #[inline]
 pub fn order_flow_imbalance(before: &Level, after: &Level) -> i64 {
-    let arrived = |better: bool, size: i64| if better { size } else { 0 };
+    // Masks instead of branches: which way a level changes cannot be predicted.
+    let arrived = |better: bool, size: i64| size & -i64::from(better);
     let bid = arrived(after.bid_price >= before.bid_price, after.bid_size)
         - arrived(after.bid_price <= before.bid_price, before.bid_size);
     let ask = arrived(after.ask_price <= before.ask_price, after.ask_size)
