@@ -105,7 +105,9 @@ def test_a_short_tape_keeps_the_default_thresholds_unless_told(calls, capsys):
     assert "Calibrated on the first 60%" in capsys.readouterr().out
     calls.tape = Flow(2).calm(20).tape()
     assert main(["detect", "es.dbn", "--calibrate"]) == 2
-    assert capsys.readouterr().err.startswith("alvh: IGN020 calibrate tape: got no second that could be scored")
+    assert capsys.readouterr().err.startswith(
+        "alvh: IGN020 calibrate tape: got no second that could be scored"
+    )
 
 
 def test_a_configuration_file_is_used_as_it_is(calls, capsys):
@@ -170,7 +172,9 @@ def test_errors_of_readers_and_files_are_one_line(calls, capsys, monkeypatch):
 
     monkeypatch.setattr(alvh, "read_dbn", fail)
     assert main(["detect", "es.dbn"]) == 2
-    assert capsys.readouterr().err == "alvh: DBN030 es.dbn schema: got ohlcv-1s, expected a schema with a book\n"
+    assert (
+        capsys.readouterr().err == "alvh: DBN030 es.dbn schema: got ohlcv-1s, expected a schema with a book\n"
+    )
     assert main(["detect", "nowhere.dbn"]) == 2
     assert capsys.readouterr().err == "alvh: nowhere.dbn: No such file or directory\n"
     assert main(["detect", "es.dbn", "--config", "nowhere.json"]) == 2

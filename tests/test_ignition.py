@@ -282,7 +282,9 @@ def test_arguments_of_another_kind_are_named():
 def test_progress_is_heard_and_its_error_ends_the_detection():
     tape = Flow(1).calm(1).tape()
     columns = tape.to_arrays()
-    many = {name: np.tile(values, (40_000, 1) if values.ndim == 2 else 40_000) for name, values in columns.items()}
+    many = {
+        name: np.tile(values, (40_000, 1) if values.ndim == 2 else 40_000) for name, values in columns.items()
+    }
     many["ts"] = START + np.arange(many["ts"].size) * 1_000
     tape = alvh.events.from_arrays(**many, tick_size=0.25)
     heard: list[float] = []

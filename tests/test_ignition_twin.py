@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import sys
 from pathlib import Path
 
 import alvh
 import numpy as np
 import pytest
-from alvh import _core
 from alvh.ignition import OUTCOMES
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
@@ -57,7 +54,9 @@ def assert_features_agree(steps: list[Step], config: alvh.IgnitionConfig, twin: 
             mine = frame[name].to_numpy()
             # Differences of nearly equal prices carry the rounding of the prices.
             near_zero = 1e-9 * max(1.0, np.nanmax(np.abs(theirs[np.isfinite(theirs)]), initial=0.0))
-            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=near_zero, err_msg=f"{name} of clock {i}")
+            np.testing.assert_allclose(
+                mine, theirs, rtol=1e-9, atol=near_zero, err_msg=f"{name} of clock {i}"
+            )
             seen += int(np.isfinite(theirs).sum())
     return seen
 

@@ -69,7 +69,9 @@ def add_parser(commands: Any) -> None:
     data.add_argument("file2", metavar="FILE2", nargs="?", help="LOBSTER book; TAQ trades")
     data.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="default: by content")
     data.add_argument("--instrument", metavar="ID", help="symbol or id, where a file holds several")
-    data.add_argument("--date", metavar="YYYY-MM-DD", help="day of a LOBSTER or TAQ file, where its name has none")
+    data.add_argument(
+        "--date", metavar="YYYY-MM-DD", help="day of a LOBSTER or TAQ file, where its name has none"
+    )
     data.add_argument("--tick-size", type=_positive, metavar="X", help="one tick, in the price's currency")
     how = detect.add_argument_group("detector")
     which = how.add_mutually_exclusive_group()
@@ -78,10 +80,18 @@ def add_parser(commands: Any) -> None:
         "--calibrate", action=argparse.BooleanOptionalAction, help="calibrate even on a short tape, or never"
     )
     how.add_argument(
-        "--clock", type=_positive, action="append", metavar="SECONDS", help="only episodes of this clock; repeatable"
+        "--clock",
+        type=_positive,
+        action="append",
+        metavar="SECONDS",
+        help="only episodes of this clock; repeatable",
     )
     how.add_argument(
-        "--alarms-per-day", type=_positive, default=10.0, metavar="X", help="early, at most (default: %(default)g)"
+        "--alarms-per-day",
+        type=_positive,
+        default=10.0,
+        metavar="X",
+        help="early, at most (default: %(default)g)",
     )
     how.add_argument(
         "--confirmed-per-day", type=_positive, default=1.0, metavar="X", help="at most (default: %(default)g)"
@@ -205,7 +215,11 @@ def _detect(
         if seconds >= _LEAST_SECONDS or arguments.calibrate:
             reported_from = first["known"].iloc[-1] if len(first) else None
             config = alvh.IgnitionConfig.calibrate(
-                tape, arguments.alarms_per_day, arguments.confirmed_per_day, hours_per_day=hours, until=reported_from
+                tape,
+                arguments.alarms_per_day,
+                arguments.confirmed_per_day,
+                hours_per_day=hours,
+                until=reported_from,
             )
             signal = alvh.detect(tape, config)
         else:
@@ -243,7 +257,9 @@ class _Report:
         episodes = signal.episodes
         episodes = episodes[episodes["clock"].isin(clocks)]
         self._episodes = episodes
-        self._reported = episodes if reported_from is None else episodes[episodes["detected"] >= reported_from]
+        self._reported = (
+            episodes if reported_from is None else episodes[episodes["detected"] >= reported_from]
+        )
 
     # Text ----------------------------------------------------------------------------------------------------------
 
@@ -279,7 +295,9 @@ class _Report:
         head = ("clock", "volume", "push z", "velocity z", "move", "cascade")
         rows = []
         for i, clock in enumerate(config.clocks):
-            cascade = f"{config.cascade_ticks:g} ticks, {config.cascade_sigma[i]:.3g} sd, {config.cascade_bp:g} bp"
+            cascade = (
+                f"{config.cascade_ticks:g} ticks, {config.cascade_sigma[i]:.3g} sd, {config.cascade_bp:g} bp"
+            )
             rows.append(
                 (
                     f"{clock:g} s",
@@ -296,7 +314,19 @@ class _Report:
         where = "" if self._from is None else ", after the part that was calibrated on"
         if self._reported.empty:
             return [f"Episodes{where}: none."]
-        head = ("#", "detected, UTC", "side", "clock", "score", "outcome", "from", "peak", "bp", "back", "push z")
+        head = (
+            "#",
+            "detected, UTC",
+            "side",
+            "clock",
+            "score",
+            "outcome",
+            "from",
+            "peak",
+            "bp",
+            "back",
+            "push z",
+        )
         rows = [_episode_row(number, row) for number, row in self._reported.iterrows()]
         return _columns(f"Episodes{where}", head, rows)
 

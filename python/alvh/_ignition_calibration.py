@@ -125,7 +125,11 @@ class Calibration:
             "factor": self.factor,
             "hours": self.hours,
             "hours_per_day": self.hours_per_day,
-            "alarms_per_day": {"target": self.targets[0], "expected": self.expected[0], "basis": self.basis[0]},
+            "alarms_per_day": {
+                "target": self.targets[0],
+                "expected": self.expected[0],
+                "basis": self.basis[0],
+            },
             "confirmed_per_day": {
                 "target": self.targets[1],
                 "expected": self.expected[1],
@@ -215,7 +219,12 @@ def _rates(
 
 
 def calibrate(
-    tape: Any, base: IgnitionConfig, early_target: float, confirmed_target: float, hours_per_day: float, until: Any
+    tape: Any,
+    base: IgnitionConfig,
+    early_target: float,
+    confirmed_target: float,
+    hours_per_day: float,
+    until: Any,
 ) -> IgnitionConfig:
     """See :meth:`alvh.IgnitionConfig.calibrate`."""
     given = (

@@ -182,7 +182,9 @@ class IgnitionConfig:
             raise ConfigError("CFG100", "IgnitionConfig", "fields", type(fields).__name__, "a JSON object")
         unknown = [name for name in fields if name not in _defaults()]
         if unknown:
-            raise ConfigError("CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields")
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+            )
         return cls(**fields)
 
     def replace(self, **changes: Any) -> IgnitionConfig:
@@ -205,7 +207,9 @@ class IgnitionConfig:
         """
         unknown = [name for name in changes if name not in _defaults()]
         if unknown:
-            raise ConfigError("CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields")
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+            )
         return dataclasses.replace(self, **{"calibration": None, **changes})
 
     @property

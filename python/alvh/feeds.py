@@ -22,7 +22,9 @@ Date = str | dt.date
 _SIDES_HIDDEN = dt.date(2014, 7, 14)
 
 
-def _policies(given: str | Mapping[str, str], defaults: dict[str, str], allowed: Mapping[str, str]) -> dict[str, str]:
+def _policies(
+    given: str | Mapping[str, str], defaults: dict[str, str], allowed: Mapping[str, str]
+) -> dict[str, str]:
     """Policy of each anomaly; one word holds for those that can have it."""
     if isinstance(given, str):
         named = {name: given for name in defaults if given in allowed.get(name, "raise flag drop").split()}
@@ -32,7 +34,9 @@ def _policies(given: str | Mapping[str, str], defaults: dict[str, str], allowed:
     try:
         named = dict(given)
     except (TypeError, ValueError):
-        raise ConfigError("EVT001", "policy", "policy", repr(given)[:40], "raise, flag, drop or a mapping") from None
+        raise ConfigError(
+            "EVT001", "policy", "policy", repr(given)[:40], "raise, flag, drop or a mapping"
+        ) from None
     for name, policy in named.items():
         if name not in defaults:
             raise ConfigError("EVT004", "policy", "name", repr(name)[:40], " or ".join(defaults))
@@ -317,7 +321,9 @@ def read_taq(
 def _hours(session: tuple[str, str]) -> tuple[int, int]:
     try:
         open_, close = (dt.time.fromisoformat(text) for text in session)
-        open_ns, close_ns = ((t.hour * 3600 + t.minute * 60 + t.second) * 1_000_000_000 for t in (open_, close))
+        open_ns, close_ns = (
+            (t.hour * 3600 + t.minute * 60 + t.second) * 1_000_000_000 for t in (open_, close)
+        )
     except (AlvhError, AttributeError, TypeError, ValueError):
         open_ns, close_ns = 1, 0
     if open_ns >= close_ns:

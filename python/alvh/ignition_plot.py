@@ -91,7 +91,12 @@ def _mark_episodes(signal: Signal, price: Axes, score: Axes) -> None:
             continue
         times = [_naive(when) for when in some["detected"]]
         label = f"{outcome} ({len(some)})"
-        style: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", "markeredgecolor": "white"}
+        style: dict[str, Any] = {
+            "color": colour,
+            "marker": marker,
+            "linestyle": "none",
+            "markeredgecolor": "white",
+        }
         price.plot(times, some["detected_price"], markersize=8, label=label, zorder=3, **style)
         score.plot(times, some["score"], markersize=7, zorder=3, **style)
         for first, last in zip(some["detected"], some["end"], strict=True):
@@ -124,8 +129,12 @@ def episode(signal: Signal, row: pd.Series[Any], figure: Figure | None = None) -
     book.set_xlim(edges[0], edges[-1])
     _time_axis(volume)
     way = "up" if row["side"] > 0 else "down"
-    title = f"{_name(signal)}: episode {row.name}, {way}, clock of {row['clock']:g} s, score {row['score']:.0f}, "
-    figure.suptitle(f"{title}{row['outcome']}, {abs(row['retrace']):.0%} retraced", x=0.01, ha="left", fontsize=12)
+    title = (
+        f"{_name(signal)}: episode {row.name}, {way}, clock of {row['clock']:g} s, score {row['score']:.0f}, "
+    )
+    figure.suptitle(
+        f"{title}{row['outcome']}, {abs(row['retrace']):.0%} retraced", x=0.01, ha="left", fontsize=12
+    )
     return book
 
 
@@ -168,7 +177,9 @@ def _heat_map(
     y = (low + bin_ticks * np.arange(rows + 1) - 0.5) * signal.tick_size
     norm = PowerNorm(0.6, 0.0, float(np.nanpercentile(depth, 99.5)))
     # Not down to black: lines and marks have to stand out on the fullest level.
-    greys = LinearSegmentedColormap.from_list("depth", matplotlib.colormaps["Greys"](np.linspace(0.06, 0.68, 64)))
+    greys = LinearSegmentedColormap.from_list(
+        "depth", matplotlib.colormaps["Greys"](np.linspace(0.06, 0.68, 64))
+    )
     mesh = ax.pcolormesh(edges, y, depth, cmap=greys, norm=norm, rasterized=True)
     label = "resting size, lots" if bin_ticks == 1 else f"resting size in {bin_ticks} ticks, lots"
     bar = figure.colorbar(mesh, ax=ax, pad=0.01, aspect=35, extend="max")
@@ -221,7 +232,9 @@ def _phases(row: pd.Series[Any], band: Axes, shaded: tuple[Axes, ...], start: in
             ax.axvspan(left, right, color=colour, alpha=0.10, linewidth=0, zorder=0)
             ax.axvline(left, color=GREY, linewidth=0.7, linestyle=":")
     handles = [Patch(color=colour, alpha=0.75, linewidth=0, label=name) for name, colour in _PHASES.items()]
-    band.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.9), ncols=4, frameon=False, fontsize=8.5)
+    band.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.9), ncols=4, frameon=False, fontsize=8.5
+    )
     for ax in shaded:
         ax.axvline(np.datetime64(min(end, stop), "ns"), color=GREY, linewidth=0.7, linestyle=":")
 

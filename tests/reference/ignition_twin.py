@@ -586,7 +586,10 @@ class Twin:
             min(max(clock.thinning(consumed), 0.0), 2.0),
             min(max(clock.cascade_share, 0.0), 1.0),
         )
-        x = sum(w * f for w, f in zip(config["score_weights"], features, strict=True)) - config["score_offset"]
+        x = (
+            sum(w * f for w, f in zip(config["score_weights"], features, strict=True))
+            - config["score_offset"]
+        )
         return 100 / (1 + math.exp(-x))
 
     def machine_step(self, i: int, ts: int) -> None:
