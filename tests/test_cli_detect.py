@@ -27,7 +27,7 @@ BOOK_SAMPLES = (
     "dbn/test_data.tbbo.v3.dbn.zst",
     "dbn_es/historical_bars_catalog__databento__futures_mbp-1_2024-07-01T23-58_2024-07-02T00-02.dbn.zst",
     "dbn_es/order_book_deltas_catalog__databento__orderbooks_mbo_2024-05-08T00-00-00_2024-05-08T00-00-02.dbn.zst",
-    "lobster/AAPL_2012-06-21_34200000_57600000_message_10.csv lobster/AAPL_2012-06-21_34200000_57600000_orderbook_10.csv",
+    "lobster/{0}_message_10.csv lobster/{0}_orderbook_10.csv".format("AAPL_2012-06-21_34200000_57600000"),
     "binance/spot_btcusdt_20240808.gz",
     "binance/cm_btcusd_perp_20240808.gz",
     "taq/equity__usa__tick__bac__20131007_quote.zip taq/equity__usa__tick__bac__20131007_trade.zip",
@@ -187,8 +187,9 @@ def test_settings_reach_the_reader_and_pairs_come_in_any_order(calls, capsys):
     assert main(["detect", "b.csv", "a.csv", "--date", "2012-06-21", "--tick-size", "0.01"]) == 0
     assert calls.files == ("a.csv", "b.csv")
     assert calls.settings == {"date": "2012-06-21", "tick_size": 0.01}
-    assert main(["detect", "es.dbn", "--instrument", "ESM4"]) == 0
-    assert calls.settings == {"instrument": "ESM4"}
+    for name, setting in (("ESM4", {"symbol": "ESM4"}), ("5482", {"instrument_id": 5482})):
+        assert main(["detect", "es.dbn", "--instrument", name]) == 0
+        assert calls.settings == setting
 
 
 def test_clocks_can_be_chosen(calls, capsys):

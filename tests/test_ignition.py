@@ -280,23 +280,26 @@ def test_arguments_of_another_kind_are_named():
 
 
 def test_progress_is_heard_and_its_error_ends_the_detection():
-    tape = Flow(1).calm(1).tape()
-    columns = tape.to_arrays()
-    many = {
-        name: np.tile(values, (40_000, 1) if values.ndim == 2 else 40_000) for name, values in columns.items()
-    }
-    many["ts"] = START + np.arange(many["ts"].size) * 1_000
-    tape = alvh.events.from_arrays(**many, tick_size=0.25)
+    n = 4_000_000
+    sizes = np.random.default_rng(1).integers(1, 99, n)
+    tape = alvh.events.from_arrays(
+        ts=START + np.arange(n) * 1_000_000,
+        action=np.full(n, ord("M"), np.uint8),
+        side=np.tile(np.frombuffer(b"BA", np.uint8), n // 2),
+        price=np.tile([20_000, 20_001], n // 2),
+        size=sizes,
+        tick_size=0.25,
+    )
     heard: list[float] = []
     alvh.detect(tape, progress=heard.append)
+    assert heard
     assert heard == sorted(heard)
 
     def fail(seconds: float) -> None:
         raise RuntimeError("enough")
 
-    if heard:
-        with pytest.raises(RuntimeError, match="enough"):
-            alvh.detect(tape, progress=fail)
+    with pytest.raises(RuntimeError, match="enough"):
+        alvh.detect(tape, progress=fail)
 
 
 # Features -------------------------------------------------------------------------------------------------------------

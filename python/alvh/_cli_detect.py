@@ -46,11 +46,13 @@ _WORDS = {
     "halt": "halts, not scored",
     "cross": "crosses and auctions",
     "hidden_trade": "trades against hidden orders",
+    "off_grid_trade": "trades off the price grid",
     "unsigned_trade": "trades without a named aggressor",
     "other_record": "records of another kind, left out",
     "other_instrument": "records of other instruments, left out",
     "bad_receive_time": "records with an unreliable receive time",
     "suspicious": "rows marked as suspicious by the feed",
+    "outside_session": "rows outside trading hours, left out",
     "dropped": "rows dropped",
     "time_backwards": "times before their predecessor's",
 }
@@ -173,24 +175,24 @@ def _files(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 def _read(arguments: argparse.Namespace, kind: str, files: list[str]) -> Tape:
     import alvh
 
-    given: dict[str, Any] = {
-        "instrument": arguments.instrument,
-        "date": arguments.date,
-        "tick_size": arguments.tick_size,
-    }
     taken = {
-        "dbn": ("instrument_id", "symbol", "tick_size"),
+        "dbn": ("instrument", "tick_size"),
         "lobster": ("date", "tick_size"),
         "binance": ("instrument", "tick_size"),
         "taq": ("date", "tick_size"),
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    if kind == "dbn" and (instrument := settings.get("instrument")) is not None:
-        del settings["instrument"]
-        settings |= {"instrument_id": int(instrument)} if instrument.isdecimal() else {"symbol": instrument}
-    for name in settings:
+    settings: dict[str, Any] = {}
+    for name in ("instrument", "date", "tick_size"):
+        value = getattr(arguments, name)
+        if value is None:
+            continue
         if name not in taken[kind]:
             arguments.parser.error(f"argument --{name.replace('_', '-')}: not for {kind}")
+        # Only DBN has numbers for instruments beside their names.
+        if name == "instrument" and kind == "dbn" and value.isdecimal():
+            settings["instrument_id"] = int(value)
+        else:
+            settings["symbol" if name == "instrument" else name] = value
     reader = getattr(alvh, f"read_{kind}")
     tape: Tape = reader(*files, **settings)
     return tape

@@ -99,7 +99,7 @@ class Calibration:
             how = {
                 "counted": "counted",
                 "extrapolated": "by an exponential tail through the counts",
-                "bound": "the upper end of the interval, as there were none",
+                "bound": "the upper end of the interval, as there were too few to extrapolate",
             }[basis]
             verdict = "shown" if high <= target else "not shown"
             said.append(
@@ -218,6 +218,17 @@ def _rates(
     return rates, basis
 
 
+def _bound_by_alarms(
+    rates: npt.NDArray[np.float64],
+    basis: list[str],
+    early_rates: npt.NDArray[np.float64],
+    early_basis: list[str],
+) -> None:
+    """Every confirmed event was an alarm: its rate is at most that of alarms."""
+    for i in np.flatnonzero(early_rates < rates):
+        rates[i], basis[i] = early_rates[i], early_basis[i]
+
+
 def calibrate(
     tape: Any,
     base: IgnitionConfig,
@@ -258,6 +269,7 @@ def calibrate(
         )
     days = hours / hours_per_day
     rates = [_rates(np.array(counts), days, 5) for counts in (early, confirmed)]
+    _bound_by_alarms(*rates[1], *rates[0])
     targets = (float(early_target), float(confirmed_target))
     # The smallest factor of at least 1 from which on every larger one meets both targets, too.
     meets = np.all([rate <= target for (rate, _), target in zip(rates, targets, strict=True)], axis=0)

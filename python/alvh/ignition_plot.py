@@ -47,7 +47,7 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
         price.text(0.5, 0.5, text, transform=price.transAxes, ha="center", color=GREY)
     times, broken = _broken(frame, max(step, round(signal.config.stale_after * 1e9)))
     price.plot(times, broken["mid"], color=GREY, linewidth=1.0)
-    score.plot(times, broken["score"], color=COLOURS[6], linewidth=1.0, drawstyle="steps-pre")
+    score.plot(times, broken["score"], color=COLOURS[6], linewidth=0.8, drawstyle="steps-pre")
     for level, text in zip(_RAMP, ("counts", "counts in full"), strict=True):
         score.axhline(level, color="#BBBBBB", linewidth=0.8, linestyle="--")
         score.annotate(
@@ -59,6 +59,8 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
             ha="right",
             color=GREY,
             fontsize=7.5,
+            bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0},
+            zorder=4,
         )
     for start, stop in _spans(~frame["is_scored"].to_numpy()):
         first, last = frame.index[start] - np.timedelta64(step, "ns"), frame.index[stop - 1]
@@ -222,7 +224,7 @@ def _phases(row: pd.Series[Any], band: Axes, shaded: tuple[Axes, ...], start: in
     cascade = row["cascade"].value if has_cascade else end
     peak = max(row["peak"].value, cascade) if has_cascade else end
     marks = [row["onset"].value, row["detected"].value, cascade, peak, end]
-    for (name, colour), first, last in zip(_PHASES.items(), marks[:-1], marks[1:], strict=True):
+    for colour, first, last in zip(_PHASES.values(), marks[:-1], marks[1:], strict=True):
         first, last = max(first, start), min(last, stop)
         if last <= first:
             continue
@@ -240,7 +242,7 @@ def _phases(row: pd.Series[Any], band: Axes, shaded: tuple[Axes, ...], start: in
 
 
 def _spans(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of True as half-open ranges."""
+    """Find runs of True, as half-open ranges."""
     changes = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
     return [(int(first), int(last)) for first, last in zip(changes[::2], changes[1::2], strict=True)]
 
