@@ -15,6 +15,8 @@ from alvh._files import write_whole
 from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from alvh.events import Tape
@@ -131,8 +133,8 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         print("\n".join(report.lines()))
     if picture is not None:
-        axes = report.signal.plot(arguments.episode)
-        write_whole(picture, lambda stream: axes.figure.savefig(stream, format="png", dpi=150))
+        figure: Any = report.signal.plot(arguments.episode).figure
+        write_whole(picture, lambda stream: figure.savefig(stream, format="png", dpi=150))
         if not arguments.json:
             print(f"\npicture: {picture}")
 
@@ -238,10 +240,10 @@ def _detect(
 
 
 def _config(path: str) -> IgnitionConfig:
-    import alvh
+    from alvh.ignition import IgnitionConfig
 
     try:
-        return alvh.IgnitionConfig.from_json(Path(path).read_text(encoding="utf-8"))
+        return IgnitionConfig.from_json(Path(path).read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError("CFG100", path, "fields", str(error.reason), "JSON in UTF-8") from None
 
@@ -266,7 +268,7 @@ class _Report:
     # Text ----------------------------------------------------------------------------------------------------------
 
     def lines(self) -> list[str]:
-        """The report as lines of text."""
+        """Return the report as lines of text."""
         parts = [[repr(self.signal.tape)], self._quality(), self._thresholds(), self._table(), self._rates()]
         return "\n\n".join("\n".join(_wrapped(line) for line in part) for part in parts if part).splitlines()
 
@@ -353,7 +355,7 @@ class _Report:
     # JSON ----------------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON types."""
+        """Return the report as JSON types."""
         timeline = self.signal.timeline
         quality = {
             "events": self.signal.events,
@@ -387,7 +389,7 @@ def _episode_row(number: Any, row: pd.Series[Any]) -> tuple[str, ...]:
     )
 
 
-def _columns(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _columns(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     table = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)
@@ -396,7 +398,7 @@ def _columns(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> 
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON knows it: no missing time, no number that is not finite."""
+    """Return a cell as JSON knows it: no missing time, no number that is not finite."""
     import pandas as pd
 
     if value is pd.NaT:

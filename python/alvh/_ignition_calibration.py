@@ -114,8 +114,8 @@ class Calibration:
             )
         if not self.is_met:
             said.append(
-                f"No factor up to {self.factors[-1]:g} can be said to meet both targets: the smallest without an alarm on "
-                "this tape was taken, or the largest where all have some."
+                f"No factor up to {self.factors[-1]:g} can be said to meet both targets: the smallest without an alarm "
+                "on this tape was taken, or the largest where all have some."
             )
         return said
 
@@ -196,8 +196,8 @@ def _rates(
     """Rate a day at each factor, and what it rests on.
 
     As counted where there are at least `least`. Below that an exponential in the factor, fitted where there are counts
-    (beyond the factors at which alarms crowd each other out, if two are left); without a fit the count, or the upper end
-    of its interval when it is 0.
+    (beyond the factors at which alarms crowd each other out, if two are left); without a fit the count, or the upper
+    end of its interval when it is 0.
     """
     factors = np.array(_FACTORS)
     rates = counts / days

@@ -277,8 +277,8 @@ class Signal:
     @property
     def thresholds(self) -> dict[str, Any]:
         """What has to be exceeded, as it was used; with the configuration's hash and, if so, how it was calibrated."""
-        names = ("clocks", "volume_ratio", "push_z", "velocity_z", "thinning", "move_bp", "idle_factor")
-        names += ("cascade_ticks", "cascade_sigma", "cascade_bp", "retrace_share", "retrace_windows")
+        names = ["clocks", "volume_ratio", "push_z", "velocity_z", "thinning", "move_bp", "idle_factor"]
+        names += ["cascade_ticks", "cascade_sigma", "cascade_bp", "retrace_share", "retrace_windows"]
         found: dict[str, Any] = {
             name: list(value) if isinstance(value := getattr(self.config, name), tuple) else value
             for name in names

@@ -40,6 +40,7 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
     """Mid and score along the tape, with every episode and what became of it."""
     frame = signal.timeline
     figure = new_figure(11.0, 6.0) if figure is None else figure
+    price: Axes
     price, score = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     step = int(signal.config.clocks[0] * 1e9)
     if frame.empty:
@@ -63,9 +64,11 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
             zorder=4,
         )
     for start, stop in _spans(~frame["is_scored"].to_numpy()):
-        first, last = frame.index[start] - np.timedelta64(step, "ns"), frame.index[stop - 1]
+        ends = frame.index.to_numpy("M8[ns]").view(np.int64)
         for ax in (price, score):
-            ax.axvspan(_naive(first), _naive(last), color="#999999", alpha=0.18, linewidth=0)
+            ax.axvspan(
+                _moment(ends[start] - step), _moment(ends[stop - 1]), color="#999999", alpha=0.18, linewidth=0
+            )
     _mark_episodes(signal, price, score)
     price.set_ylabel("mid, currency")
     price.ticklabel_format(axis="y", style="plain", useOffset=False)
@@ -116,6 +119,7 @@ def episode(signal: Signal, row: pd.Series[Any], figure: Figure | None = None) -
     if not (raw["bid_size"][:, 0].any() and raw["ask_size"][:, 0].any()):
         raise DataError("IGN027", "plot", "book", "no two-sided book in the window", "a book to draw")
     figure = new_figure(11.0, 7.5) if figure is None else figure
+    book: Axes
     band, book, volume = figure.subplots(3, 1, sharex=True, height_ratios=(0.28, 4, 1.3))
     edges = (start + np.linspace(0.0, 1.0, _STEPS + 1) * (stop - start)).astype("int64").view("M8[ns]")
     _heat_map(signal, figure, book, raw, edges)
@@ -203,7 +207,7 @@ def _trades(
         mine = raw["side"] == ord(letter)
         area = 6.0 + 70.0 * sizes[mine] / largest
         price = raw["price"][mine] * signal.tick_size
-        look = {"marker": marker, "linewidths": 0.0, "label": text, "zorder": 3}
+        look: dict[str, Any] = {"marker": marker, "linewidths": 0.0, "label": text, "zorder": 3}
         ax.scatter(times[mine], price, s=area, c=colour, **look)
         bins = np.searchsorted(edges[::4], times[mine], "right") - 1
         total = np.bincount(np.clip(bins, 0, _STEPS // 4 - 1), sizes[mine], _STEPS // 4)
@@ -228,7 +232,7 @@ def _phases(row: pd.Series[Any], band: Axes, shaded: tuple[Axes, ...], start: in
         first, last = max(first, start), min(last, stop)
         if last <= first:
             continue
-        left, right = (np.datetime64(moment, "ns") for moment in (first, last))
+        left, right = _moment(first), _moment(last)
         band.axvspan(left, right, color=colour, alpha=0.75, linewidth=0)
         for ax in shaded:
             ax.axvspan(left, right, color=colour, alpha=0.10, linewidth=0, zorder=0)
@@ -238,7 +242,7 @@ def _phases(row: pd.Series[Any], band: Axes, shaded: tuple[Axes, ...], start: in
         handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.9), ncols=4, frameon=False, fontsize=8.5
     )
     for ax in shaded:
-        ax.axvline(np.datetime64(min(end, stop), "ns"), color=GREY, linewidth=0.7, linestyle=":")
+        ax.axvline(_moment(min(end, stop)), color=GREY, linewidth=0.7, linestyle=":")
 
 
 def _spans(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -249,13 +253,17 @@ def _spans(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _broken(frame: pd.DataFrame, longest: int) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[np.float64]]]:
     """Columns with a gap wherever the feed paused, so that no line is drawn across it."""
-    times = frame.index.tz_localize(None).to_numpy()
+    times = frame.index.to_numpy("M8[ns]")
     at = np.flatnonzero(np.diff(times.view(np.int64)) > longest) + 1
     columns = {name: np.insert(frame[name].to_numpy(float), at, np.nan) for name in ("mid", "score")}
     return np.insert(times, at, times[at - 1] + np.timedelta64(1, "ns")), columns
 
 
-def _naive(stamp: pd.Timestamp) -> np.datetime64:
+def _moment(ns: int) -> Any:
+    return np.datetime64(int(ns), "ns")
+
+
+def _naive(stamp: pd.Timestamp) -> Any:
     # Matplotlib would show another zone where the user's configuration names one.
     return stamp.tz_localize(None).to_datetime64()
 
@@ -263,8 +271,9 @@ def _naive(stamp: pd.Timestamp) -> np.datetime64:
 def _time_axis(ax: Axes) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=4, maxticks=9)
-    formatter = ConciseDateFormatter(locator)
+    # Matplotlib does not say what these take.
+    locator: Any = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    formatter: Any = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
     # Seconds alone say little: 22:14:50, not 50.
     formatter.formats[4:] = ["%H:%M", "%H:%M:%S.%f"]
     formatter.zero_formats[4:] = ["%H:%M", "%H:%M:%S"]
