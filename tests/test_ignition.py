@@ -565,3 +565,41 @@ def test_the_heat_map_holds_the_book(signal):
 def test_pictures_need_neither_symbols_nor_whole_seconds():
     axes = alvh.detect(Flow(1).calm(0.1).tape()).plot()
     assert "nothing was scored" in axes.texts[0].get_text()
+
+
+# Real tapes -----------------------------------------------------------------------------------------------------------
+
+ES = "books/dbn_es"
+RECORDS = {
+    "mbp-1": f"{ES}/historical_bars_catalog__databento__futures_mbp-1_2024-07-01T23-58_2024-07-02T00-02.dbn.zst",
+    "mbo": f"{ES}/order_book_deltas_catalog__databento__orderbooks_mbo_2024-05-08T00-00-00_2024-05-08T00-00-02.dbn.zst",
+}
+
+
+@pytest.mark.needs_shared_data
+@pytest.mark.parametrize("schema", RECORDS)
+def test_records_and_their_columns_give_the_same(shared_data, schema):
+    records = alvh.read_dbn(shared_data / RECORDS[schema])
+    columns = pickle.loads(pickle.dumps(records))
+    assert (records.feed == "dbn", columns.feed == "dbn") == (True, False)
+    # Half a second of warm-up, so that there is something to compare in two seconds.
+    config = EASY.replace(warm_up=0.02)
+    mine, theirs = alvh.detect(records, config), alvh.detect(columns, config)
+    pd.testing.assert_frame_equal(mine.transitions, theirs.transitions)
+    pd.testing.assert_frame_equal(mine.timeline, theirs.timeline)
+    assert len(mine.transitions) > 0
+    frames = [alvh.features(tape, config, every="100ms") for tape in (records, columns)]
+    pd.testing.assert_frame_equal(*frames)
+    assert len(frames[0]) > 10
+    if len(mine.episodes):
+        pd.testing.assert_frame_equal(mine.evidence(0), theirs.evidence(0))
+        assert mine.plot(0).figure is not None
+
+
+@pytest.mark.needs_shared_data
+def test_trades_without_a_book_are_refused(shared_data):
+    tape = alvh.read_dbn(shared_data / "books/dbn/test_data.trades.v3.dbn.zst", tick_size=0.25)
+    for work in (alvh.detect, alvh.features):
+        with pytest.raises(DataError, match=r"IGN005 .* schema: got trades without a book") as caught:
+            work(tape)
+        assert type(caught.value).__name__ == "SchemaError"
