@@ -97,6 +97,19 @@ def test_a_long_tape_is_calibrated_on_its_first_part_and_reported_on_the_rest(ca
     )
 
 
+def test_episodes_of_the_calibrated_part_are_not_reported(calls, capsys):
+    calls.tape = (
+        Flow(2).calm(90).burst(1).push(30).drift(-20).calm(90).burst(1).push(30).drift(-20).calm(5).tape()
+    )
+    arguments = ["detect", "es.dbn", "--json", "--alarms-per-day", "1e9", "--confirmed-per-day", "1e9"]
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["thresholds"]["calibration"]["factor"] == 1.0
+    (episode,) = found["episodes"]
+    assert episode["detected"] > found["thresholds"]["reported_from"]
+    assert len(alvh.detect(calls.tape).episodes) == 2
+
+
 def test_a_short_tape_keeps_the_default_thresholds_unless_told(calls, capsys):
     calls.tape = Flow(2).calm(60).tape()
     assert main(["detect", "es.dbn"]) == 0

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alvh import _core
-from alvh._ignition_calibration import poisson_interval
+from alvh._ignition_calibration import _FACTORS, _taken, poisson_interval
 from alvh.errors import ConfigError, DataError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,7 +237,7 @@ def test_evidence_is_the_tape_from_onset_to_end(signal):
     np.testing.assert_array_equal(evidence["size"], arrays["size"][part])
 
 
-@pytest.mark.parametrize("episode", [-1, 1, "0", None, True])
+@pytest.mark.parametrize("episode", [-1, 1, "0", None, False])
 def test_an_episode_that_is_not_there_is_named(signal, episode):
     with pytest.raises(ConfigError, match="IGN025 Signal episode"):
         signal.evidence(episode)
@@ -433,6 +433,18 @@ def test_sessions_of_another_kind_are_named(days, arguments):
         days.by_session(**arguments)
 
 
+def test_only_what_was_scored_counts(days):
+    table = days.by_session("24h")
+    rows = days.timeline[days.timeline["is_scored"]]
+    # The last second of each day became known on the next: it is left out.
+    last = (rows["known"] - rows.index) > pd.Timedelta("30s")
+    assert 0 < last.sum() < 5
+    assert table["scored"].sum() == len(rows) - last.sum()
+    assert (
+        table["score"].to_numpy() == rows[~last]["score"].groupby(rows[~last].index.date).max().to_numpy()
+    ).all()
+
+
 def test_a_tape_outside_any_session_has_no_rows():
     saturday = pd.Timestamp("2023-11-18 12:00", tz="America/New_York").value
     found = alvh.detect(Flow(1, start=saturday).calm(5).tape())
@@ -474,6 +486,32 @@ def test_calibration_raises_thresholds_until_alarms_are_rare(noisy):
     tighter = alvh.IgnitionConfig.calibrate(noisy, alarms_per_day=100, confirmed_per_day=300)
     assert tighter.calibration.factor >= report.factor
     assert any("95 % interval" in sentence for sentence in report.sentences())
+
+
+def test_confirmed_events_are_no_more_than_alarms(noisy):
+    never = alvh.IgnitionConfig(retrace_windows=1e-3)
+    report = alvh.IgnitionConfig.calibrate(noisy, 100, 300, base=never).calibration
+    days = report.hours / report.hours_per_day
+    assert not any(report.confirmed)
+    assert report.expected[1] == report.expected[0] < poisson_interval(0)[1] / days
+    assert report.basis[1] == report.basis[0] == "extrapolated"
+
+
+def test_the_factor_taken_has_no_worse_one_after_it():
+    n = len(_FACTORS)
+    one = _FACTORS.index(1.0)
+
+    def pattern(*ranges: tuple[int, int]) -> np.ndarray:
+        flags = np.zeros(n, bool)
+        for first, last in ranges:
+            flags[first:last] = True
+        return flags
+
+    some = np.ones(n, np.int64)
+    assert _taken(pattern((0, n)), some) == (one, True)
+    assert _taken(pattern((one, one + 3), (one + 5, n)), some) == (one + 5, True)
+    assert _taken(pattern((one, n - 1)), some) == (n - 1, False)
+    assert _taken(pattern(), np.where(np.arange(n) < one + 2, 3, 0)) == (one + 2, False)
 
 
 def test_a_quiet_tape_keeps_the_thresholds_and_says_what_it_cannot_show():

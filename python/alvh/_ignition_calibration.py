@@ -229,6 +229,17 @@ def _bound_by_alarms(
         rates[i], basis[i] = early_rates[i], early_basis[i]
 
 
+def _taken(meets: npt.NDArray[np.bool_], early: npt.NDArray[np.int64]) -> tuple[int, bool]:
+    """Index of the factor taken, and whether it meets the targets.
+
+    The smallest of at least 1 from which on every one meets both; if there is none, from which on none has an alarm; if
+    there is none, the largest.
+    """
+    is_met = bool(meets[-1])
+    from_here = np.flatnonzero(np.logical_and.accumulate((meets if is_met else early == 0)[::-1])[::-1])
+    return (max(int(from_here[0]), _ONE) if from_here.size else len(_FACTORS) - 1), is_met
+
+
 def calibrate(
     tape: Any,
     base: IgnitionConfig,
@@ -271,12 +282,8 @@ def calibrate(
     rates = [_rates(np.array(counts), days, 5) for counts in (early, confirmed)]
     _bound_by_alarms(*rates[1], *rates[0])
     targets = (float(early_target), float(confirmed_target))
-    # The smallest factor of at least 1 from which on every larger one meets both targets, too.
     meets = np.all([rate <= target for (rate, _), target in zip(rates, targets, strict=True)], axis=0)
-    is_met = bool(meets[-1])
-    fits = meets if is_met else np.array(early) == 0
-    from_here = np.flatnonzero(np.logical_and.accumulate(fits[::-1])[::-1])
-    at = max(int(from_here[0]), _ONE) if from_here.size else len(_FACTORS) - 1
+    at, is_met = _taken(meets, np.array(early))
     report = Calibration(
         factor=_FACTORS[at],
         hours=hours,

@@ -25,7 +25,7 @@ _BUY, _SELL = COLOURS[1], COLOURS[0]
 _OUTCOMES = {
     "reverted": (COLOURS[1], "v"),
     "continued": (COLOURS[0], "s"),
-    "expired": ("#8C8C8C", "o"),
+    "expired": (COLOURS[3], "o"),
     "open": (COLOURS[6], "D"),
 }
 _PHASES = {"armed": "#F6E8C3", "ignited": COLOURS[4], "cascade": COLOURS[1], "retrace": COLOURS[5]}
