@@ -22,6 +22,7 @@ PREFIXES = {
     "TIM": "dates and times",
     "EVT": "tapes of order-book events",
     "ARR": "arrays and frames of events",
+    "DBN": "files of Databento Binary Encoding",
     "LOB": "LOBSTER files",
     "BIN": "Binance recordings",
     "TAQ": "quotes and trades of TAQ",

@@ -14,9 +14,10 @@ _LAZY: dict[str, str] = {
     "Book": "alvh.books",
     "Chain": "alvh.chain",
     "CostConfig": "alvh.books",
+    "DetectorSkill": "alvh._skill",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
-    "IgnitionConfig": "alvh.ignition",
+    "IgnitionConfig": "alvh._ignition_config",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
@@ -34,8 +35,12 @@ _LAZY: dict[str, str] = {
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "read_binance": "alvh.feeds",
+    "read_dbn": "alvh.dbn",
+    "read_lobster": "alvh.feeds",
+    "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"books", "calendar", "events", "ignition", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "events", "ignition", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

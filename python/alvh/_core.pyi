@@ -1,6 +1,7 @@
 """Types of the compiled core."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -280,3 +281,118 @@ def tape_from_arrays(
     participant: _Ids | None,
     levels: tuple[int, Sequence[NDArray[Any]]] | None,
 ) -> Tape: ...
+
+# Readers of text feeds (rust/py/src/feeds.rs).
+@final
+class FeedReader:
+    @staticmethod
+    def lobster(
+        sources: tuple[str, str],
+        midnight: int,
+        hidden_sides: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def binance(
+        source: str,
+        symbol: str | None,
+        by_exchange: bool,
+        warm_up: int,
+        tick_size: float | None,
+        lot_size: float | None,
+        time_backwards: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def taq(
+        sources: tuple[str, str],
+        midnight: int,
+        venues: bool,
+        session: tuple[int, int],
+        extended: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        suspicious: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    def push(self, part: int, chunk: bytes) -> None: ...
+    def finish(self, symbol: str) -> Tape: ...
+# Batch detection (rust/py/src/ignition.rs).
+IGNITION_STAGES: list[str]
+IGNITION_OUTCOMES: list[str]
+FEATURE_NAMES: list[str]
+FLAW_NAMES: list[str]
+
+def ignition_defaults() -> str: ...
+def ignition_hash(json: str) -> str: ...
+def ignition_detect(tape: Tape, json: str, progress: Callable[[float], object] | None = None) -> dict[str, Any]: ...
+def ignition_features(tape: Tape, json: str, clock: int, every: int) -> dict[str, NDArray[Any]]: ...
+def ignition_events(tape: Tape, first: int, last: int) -> dict[str, NDArray[Any]]: ...
+def ignition_books(tape: Tape, start: int, stop: int, n: int) -> dict[str, NDArray[Any]]: ...
+
+# Files of DBN (rust/py/src/dbn.rs).
+def tape_from_dbn(
+    name: str,
+    path: str | os.PathLike[str] | None,
+    bytes: bytes,
+    instrument_id: int | None,
+    symbol: str | None,
+    schema: str | None,
+    tick_size: float | None,
+    time: str,
+    other_instruments: str,
+) -> Tape: ...
+def dbn_about(tape: Tape) -> tuple[str, int, bool, bool] | None: ...
+# labelled order flow
+LABEL_KINDS: list[str]
+BASELINES: list[str]
+
+_Alarms: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int8]]
+
+@final
+class Labels:
+    def columns(self) -> dict[str, npt.NDArray[Any]]: ...
+    def mid(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]: ...
+    def span(self) -> tuple[int, int]: ...
+    def counts(self) -> tuple[int, int, int, int]: ...
+
+@final
+class Tally:
+    def __new__(cls) -> Tally: ...
+    def merge(self, other: Tally) -> None: ...
+    def totals(self) -> dict[str, Any]: ...
+    def found(self) -> list[npt.NDArray[np.float64]]: ...
+    def precision(self) -> float: ...
+    def recall(self, low: float, high: float) -> tuple[int, int]: ...
+    def latency(self, share: float) -> float: ...
+    def share(self, share: float) -> float: ...
+    def false_per_session(self) -> float: ...
+    def f1(self) -> float: ...
+
+def order_flow_preset(name: str) -> str: ...
+def order_flow_episodes(unit: float, window: float) -> str: ...
+def simulate_order_flow(
+    config: str, seed: int, hours: float, feed: str, with_participants: bool
+) -> tuple[Tape, Labels]: ...
+def transplant_ignitions(
+    tape: Tape,
+    strengths: tuple[float, float],
+    ignitions: int,
+    shams: int,
+    seed: int,
+    unit: float,
+    window: float,
+) -> tuple[Tape, Labels]: ...
+def ignition_alarms(tape: Tape, config: str, factors: list[float]) -> list[tuple[_Alarms, _Alarms]]: ...
+def merge_alarms(
+    unit: npt.NDArray[np.float64],
+    side: npt.NDArray[np.int8],
+    ts: npt.NDArray[np.int64],
+    confirmed: npt.NDArray[np.int64],
+) -> tuple[_Alarms, _Alarms]: ...
+def baseline_alarm_lists(tape: Tape, thresholds: list[list[float]]) -> list[list[_Alarms]]: ...
+def score_alarms(
+    labels: Labels, ts: npt.NDArray[np.int64], known: npt.NDArray[np.int64], side: npt.NDArray[np.int8]
+) -> Tally: ...
+def wilson_interval(count: int, total: int) -> tuple[float, float]: ...

@@ -11,16 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core
+from alvh._ignition_config import IgnitionConfig, instant
 from alvh.errors import ConfigError, DataError
-from alvh.ignition import OUTCOMES, IgnitionConfig, instant, native
+from alvh.ignition import OUTCOMES, native
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Calibration", "calibrate", "poisson_interval"]
 
-# Factors of the thresholds that are tried: 1 to 8, twelve a doubling of the threshold's square.
-_FACTORS = tuple(float(2.0 ** (i / 6.0)) for i in range(19))
+# Factors of the thresholds that are tried, 1/4 to 8, six a doubling. Those below 1 are never taken: they are there to
+# see the tail of the rate where the thresholds themselves are never crossed.
+_FACTORS = tuple(float(2.0 ** (i / 6.0)) for i in range(-12, 19))
+_ONE = _FACTORS.index(1.0)
 _SCALED = ("push_z", "velocity_z", "cascade_sigma")
 _LEVEL = 0.95
 
@@ -100,8 +103,8 @@ class Calibration:
             }[basis]
             verdict = "shown" if high <= target else "not shown"
             said.append(
-                f"{name}: {counts[at]} at this factor; {rate:.3g} a day expected ({how}); 95 % interval "
-                f"{low:.3g} to {high:.3g} a day: at most {target:g} a day is {verdict}."
+                f"{name}: {counts[at]} at this factor; {_rate(rate)} a day expected ({how}); 95 % interval "
+                f"{_rate(low)} to {_rate(high)} a day: at most {target:g} a day is {verdict}."
             )
         need = -math.log((1.0 - _LEVEL) / 2.0) / self.targets[1] * self.hours_per_day
         if self.hours < need:
@@ -111,7 +114,8 @@ class Calibration:
             )
         if not self.is_met:
             said.append(
-                f"The targets are not met by any factor up to {self.factors[-1]:g}: the largest was taken."
+                f"No factor up to {self.factors[-1]:g} can be said to meet both targets: the smallest without an alarm on "
+                "this tape was taken, or the largest where all have some."
             )
         return said
 
@@ -136,6 +140,10 @@ def _duration(hours: float) -> str:
     if hours >= 48.0:
         return f"{hours / 24.0:.3g} days"
     return f"{hours:.3g} hours" if hours >= 1.0 else f"{hours * 60.0:.3g} minutes"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100.0 else f"{rate:.2g}"
 
 
 def poisson_interval(count: int, level: float = _LEVEL) -> tuple[float, float]:
@@ -183,21 +191,23 @@ def _rates(
 ) -> tuple[npt.NDArray[np.float64], list[str]]:
     """Rate a day at each factor, and what it rests on.
 
-    As counted while there are at least `least`; else the exponential tail through the factors that have counts, but not
-    below what the interval's upper end allows when nothing can be fitted.
+    As counted where there are at least `least`. Below that an exponential in the factor, fitted where there are counts
+    (beyond the factors at which alarms crowd each other out, if two are left); without a fit the count, or the upper end
+    of its interval when it is 0.
     """
     factors = np.array(_FACTORS)
     rates = counts / days
     basis = ["counted"] * counts.size
-    seen = counts > 0
-    distinct = np.unique(counts[seen])
-    slope = None
-    if distinct.size >= 2:
-        # Poisson weights: the variance of a log count is about one over the count.
-        weights = np.sqrt(counts[seen].astype(float))
-        slope, intercept = np.polyfit(factors[seen], np.log(rates[seen]), 1, w=weights)
+    used = (counts > 0) & (counts <= max(counts.max() / 2.0, 1.0))
+    if np.unique(counts[used]).size < 2:
+        used = counts > 0
+    slope = 0.0
+    if np.unique(counts[used]).size >= 2:
+        # The variance of the logarithm of a count is about one over the count.
+        weights = np.sqrt(counts[used].astype(float))
+        slope, intercept = np.polyfit(factors[used], np.log(rates[used]), 1, w=weights)
     for i in np.flatnonzero(counts < least):
-        if slope is not None and slope < 0.0:
+        if slope < 0.0:
             rates[i], basis[i] = math.exp(intercept + slope * factors[i]), "extrapolated"
         elif counts[i] == 0:
             rates[i], basis[i] = poisson_interval(0)[1] / days, "bound"
@@ -226,8 +236,9 @@ def calibrate(
         inside = np.ones(timeline["known"].size, bool) if end is None else timeline["known"] < end
         hours = float((timeline["is_scored"] & inside).sum() * base.clocks[0] / 3600.0)
         mine = np.ones(episodes["detected"].size, bool) if end is None else episodes["detected"] < end
+        reverted = episodes["outcome"] == OUTCOMES.index("reverted")
         early.append(int(mine.sum()))
-        confirmed.append(int((mine & (episodes["outcome"] == OUTCOMES.index("reverted"))).sum()))
+        confirmed.append(int((reverted & ((end is None) | (episodes["end"] < (end or 0)))).sum()))
     if hours == 0.0:
         raise DataError(
             "IGN020",
@@ -239,10 +250,12 @@ def calibrate(
     days = hours / hours_per_day
     rates = [_rates(np.array(counts), days, 5) for counts in (early, confirmed)]
     targets = (float(early_target), float(confirmed_target))
-    # The smallest factor from which on every larger one meets both targets, too.
+    # The smallest factor of at least 1 from which on every larger one meets both targets, too.
     meets = np.all([rate <= target for (rate, _), target in zip(rates, targets, strict=True)], axis=0)
-    from_here = np.flatnonzero(np.logical_and.accumulate(meets[::-1])[::-1])
-    at = int(from_here[0]) if from_here.size else len(_FACTORS) - 1
+    is_met = bool(meets[-1])
+    fits = meets if is_met else np.array(early) == 0
+    from_here = np.flatnonzero(np.logical_and.accumulate(fits[::-1])[::-1])
+    at = max(int(from_here[0]), _ONE) if from_here.size else len(_FACTORS) - 1
     report = Calibration(
         factor=_FACTORS[at],
         hours=hours,
@@ -252,7 +265,7 @@ def calibrate(
         early=tuple(early),
         confirmed=tuple(confirmed),
         expected=(float(rates[0][0][at]), float(rates[1][0][at])),
-        is_met=bool(from_here.size),
+        is_met=is_met,
         basis=(rates[0][1][at], rates[1][1][at]),
     )
     return dataclasses.replace(_scaled(base, report.factor), calibration=report)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["by_session"]
 
 _Ns = npt.NDArray[np.int64]
+# What numpy takes for a time that is missing.
 _NEVER = np.iinfo(np.int64).min
 _CALENDARS = 'None, "24h" or a frame with open and close of each session, with a time zone'
 
@@ -34,22 +35,21 @@ def by_session(
     names = ["session", "start"] if length else ["session"]
     opens, closes, dates, touched = _sessions(calendar, timeline["known"])
     # Marks are the opens of all sessions, the next one after the tape among them, and the ends of bars.
-    marks = opens
+    marks = np.r_[opens, _bars(opens[touched], closes[touched], length)[1]]
     opens, closes, dates = opens[touched], closes[touched], dates[touched]
     start, end, session = _bars(opens, closes, length)
+    covered = (end > timeline["known"][0]) & (start < signal._raw["end"]) if start.size else start > 0
+    start, end, session = start[covered], end[covered], session[covered]
     frame = _values(signal, start, end)
-    frame["usable_from"] = _usable_from(end, np.unique(np.r_[marks, end]))
+    frame["usable_from"] = _usable_from(end, np.unique(marks))
     times = ("start", "end", "first_armed", "first_ignited", "usable_from")
     for name in times:
-        stamps = frame[name].to_numpy(copy=True)
-        frame[name] = pd.DatetimeIndex(
-            np.where(stamps == _NEVER, np.datetime64("NaT", "ns").astype(np.int64), stamps).view("M8[ns]")
-        ).tz_localize("UTC")
+        frame[name] = pd.DatetimeIndex(frame[name].to_numpy().view("M8[ns]"), tz="UTC")
     frame["session"] = pd.DatetimeIndex(dates[session])
     # Slots of the same time of day: the distance from the open.
     slot = start - opens[session]
     frame.insert(4, "quick_ratio_relative", _relative(frame, slot, lookback, past))
-    return frame.set_index(names, drop=False).drop(columns="session")
+    return frame.set_index(names)
 
 
 def _duration(bar: Any) -> int:
@@ -83,7 +83,8 @@ def _sessions(calendar: Any, known: _Ns) -> tuple[_Ns, _Ns, npt.NDArray[Any], np
             days = np.array([], "datetime64[D]")
         else:
             first, last = (np.datetime64(int(ns), "ns").astype("datetime64[D]") for ns in (known[0], known[-1]))
-            days = np.arange(first - 1, last + 2 if calendar else last + 8)
+            # Far enough that there is an open after the last close.
+            days = np.arange(first - 1, last + 10)
         open_ns, close_ns, dates = _days(days) if calendar else _new_york(days)
     else:
         raise ConfigError("IGN026", "by_session", "calendar", repr(calendar)[:40], _CALENDARS)
@@ -131,7 +132,6 @@ def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
     known = timeline["known"]
     # What became known long after its second is from before a pause: it says nothing about this bar.
     fresh = timeline["is_scored"] & (known - timeline["time"] <= round(signal.config.stale_after * 1e9))
-    armed_from, armed_to = _armed(signal)
     stage = moves["stage"]
     n = start.size
     columns: dict[str, Any] = {name: np.full(n, np.nan) for name in ("score", "quick_ratio")}
@@ -149,8 +149,7 @@ def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
             columns["scored"][i] = scored.size * signal.config.clocks[0]
         for name, times in (("episodes", detected), ("confirmed", reverted)):
             columns[name][i] = np.diff(np.searchsorted(times, (first, last), "right"))[0]
-        overlap = np.minimum(armed_to, last) - np.maximum(armed_from, first)
-        columns["armed"][i] = np.maximum(overlap, 0).sum() / 1e9
+        columns["armed"][i] = (timeline["stage"][rows] > 0).sum() * signal.config.clocks[0]
         inside = (moves["time"] > first) & (moves["time"] <= last)
         for name, least in (("first_armed", 1), ("first_ignited", 2)):
             entered = moves["time"][inside & (stage >= least)]
@@ -166,27 +165,6 @@ def _names_of(episodes: Any) -> npt.NDArray[Any]:
     from alvh.ignition import OUTCOMES
 
     return np.array(OUTCOMES)[episodes["outcome"]]
-
-
-def _armed(signal: Signal) -> tuple[_Ns, _Ns]:
-    """Intervals in which any clock was armed or beyond, apart from each other."""
-    moves = signal._raw["transitions"]
-    begun: dict[int, int] = {}
-    spans: list[tuple[int, int]] = []
-    for time, clock, stage in zip(moves["time"], moves["clock"], moves["stage"], strict=True):
-        if stage > 0:
-            begun.setdefault(int(clock), int(time))
-        elif int(clock) in begun:
-            spans.append((begun.pop(int(clock)), int(time)))
-    spans += [(time, int(signal._raw["end"])) for time in begun.values()]
-    merged: list[list[int]] = []
-    for first, last in sorted(spans):
-        if merged and first <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], last)
-        else:
-            merged.append([first, last])
-    table = np.array(merged, np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
 
 
 def _usable_from(end: _Ns, marks: _Ns) -> _Ns:
@@ -216,10 +194,10 @@ def _relative(
 def _earlier(past: Any) -> pd.DataFrame:
     import pandas as pd
 
-    wanted = ("start", "quick_ratio")
-    if not isinstance(past, pd.DataFrame) or any(name not in past for name in wanted):
+    table = past.reset_index() if isinstance(past, pd.DataFrame) else pd.DataFrame()
+    if any(name not in table for name in ("session", "start", "quick_ratio")):
         raise ConfigError("IGN026", "by_session", "past", type(past).__name__, "a frame of by_session")
-    session = past.index.get_level_values("session")
-    start = past["start"].dt.tz_localize(None).dt.as_unit("ns").to_numpy().view(np.int64)
+    session = table["session"]
+    start = table["start"].dt.tz_localize(None).dt.as_unit("ns").to_numpy().view(np.int64)
     first = pd.Series(start).groupby(session).transform("min").to_numpy()
-    return pd.DataFrame({"session": session, "slot": start - first, "ratio": past["quick_ratio"].to_numpy()})
+    return pd.DataFrame({"session": session, "slot": start - first, "ratio": table["quick_ratio"]})

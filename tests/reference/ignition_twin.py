@@ -330,7 +330,7 @@ class Machine:
     stage: str = "idle"
     held_since: tuple[int, int] | None = None
     onset: tuple[int, int] = (0, -1)
-    armed_last: int = 0
+    armed_at: int = 0
     idle_until: int | None = None
     episode: dict[str, Any] | None = None
     # Sum and number of the volume rates seen up to the peak, and after it.
@@ -567,17 +567,15 @@ class Twin:
             if arms:
                 machine.held_since = machine.held_since or (ts, self.n)
                 if ts - machine.held_since[0] >= self.seconds(i, "arm_hold"):
-                    machine.onset, machine.armed_last = machine.held_since, ts
+                    machine.onset, machine.armed_at = machine.held_since, ts
                     machine.traders, machine.traded = {}, [0.0, 0.0]
                     self.enter(i, ts, "armed")
             else:
                 machine.held_since = None
             self.may_ignite(i, ts)
         elif machine.stage == "armed":
-            if arms:
-                machine.armed_last = ts
             self.may_ignite(i, ts)
-            if machine.stage == "armed" and ts - machine.armed_last > self.seconds(i, "arm_timeout"):
+            if machine.stage == "armed" and ts - machine.armed_at > self.seconds(i, "arm_timeout"):
                 self.enter(i, ts, "idle")
                 machine.held_since = None
         else:

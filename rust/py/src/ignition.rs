@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use alvh_core::events::{Event, LEVELS, Level, NO_PRICE, action};
+use alvh_core::events::{Event, Flaw, LEVELS, Level, NO_PRICE, action};
 use alvh_core::ignition::clock::Features;
 use alvh_core::ignition::episode::Moment;
 use alvh_core::ignition::{CLOCKS, Detection, Detector, Episode, IgnitionConfig, Stage, detect, walk};
@@ -82,7 +82,7 @@ fn episode_columns<'py>(py: Python<'py>, rows: &[Episode]) -> PyResult<Columns<'
     Ok(columns)
 }
 
-fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Columns<'py>> {
+pub fn detection_columns<'py>(py: Python<'py>, found: &Detection) -> PyResult<Columns<'py>> {
     let transitions = PyDict::new(py);
     column!(py, transitions, found.transitions,
         "time" => |row| row.moment.ts,
@@ -290,7 +290,7 @@ fn ignition_books<'py>(py: Python<'py>, tape: &PyTape, start: i64, stop: i64, n:
 }
 
 /// Names of the stages, by number.
-const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
+pub const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
 const _: () = assert!(Stage::Cascade as usize + 1 == STAGES.len());
 
 /// Adds its names to the module.
@@ -298,6 +298,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("IGNITION_STAGES", STAGES.to_vec())?;
     module.add("IGNITION_OUTCOMES", alvh_core::ignition::Outcome::NAMES.to_vec())?;
     module.add("FEATURE_NAMES", Features::NAMES.to_vec())?;
+    module.add("FLAW_NAMES", Flaw::NAMES.to_vec())?;
     module.add_function(wrap_pyfunction!(ignition_defaults, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_hash, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_detect, module)?)?;

@@ -238,14 +238,13 @@ impl PyTape {
     }
 
     #[getter]
-    fn n_events(&self, py: Python<'_>) -> PyResult<usize> {
-        self.inner.columns().map(EventColumns::len).into_py_result(py)
+    fn n_events(&self) -> usize {
+        self.inner.len()
     }
 
     /// Times of the first and the last event; `None` without events.
-    fn span(&self, py: Python<'_>) -> PyResult<Option<(i64, i64)>> {
-        let events = self.inner.columns().into_py_result(py)?;
-        Ok(events.ts.first().copied().zip(events.ts.last().copied()))
+    fn span(&self) -> Option<(i64, i64)> {
+        self.inner.span()
     }
 
     /// What the reader flagged or dropped, and with `all` what the events show by themselves.
@@ -262,14 +261,14 @@ impl PyTape {
         if let Some(hash) = self.hash.get() {
             return Ok(hash.clone());
         }
-        let hash = door::enter(py, |_| self.inner.data_hash())?;
+        let hash = door::enter(py, |go_on| self.inner.data_hash(go_on))?;
         Ok(self.hash.get_or_init(|| hash).clone())
     }
 
     /// The events from `start` to before `stop`; bounds beyond the ends are cut.
     fn slice(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Self> {
-        let tape = door::enter(py, |_| {
-            let events = self.inner.columns()?;
+        let tape = door::enter(py, |go_on| {
+            let events = self.inner.events(go_on)?;
             let stop = stop.min(events.len());
             let part = events.slice(start.min(stop), stop);
             let tape = &self.inner;
@@ -282,7 +281,7 @@ impl PyTape {
 
     /// Columns of the events, read-only: ticks, lots and nanoseconds.
     fn arrays<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let events = self.inner.columns().into_py_result(py)?;
+        let events = door::enter(py, |go_on| self.inner.events(go_on))?;
         let columns = PyDict::new(py);
         columns.set_item("ts", arrays::finished(py, events.ts.clone()))?;
         columns.set_item("action", arrays::finished(py, events.action.clone()))?;

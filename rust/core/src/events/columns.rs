@@ -95,6 +95,31 @@ impl EventColumns {
         self.depth.truncate(n.saturating_mul(self.depth_levels));
     }
 
+    /// Keeps the events that are marked.
+    pub fn retain(&mut self, kept: &[bool]) {
+        if kept.iter().all(|&keep| keep) {
+            return;
+        }
+        fn cut<T: Copy>(values: &mut Vec<T>, kept: &[bool]) {
+            let mut marks = kept.iter();
+            values.retain(|_| marks.next().copied().unwrap_or(true));
+        }
+        cut(&mut self.ts, kept);
+        cut(&mut self.action, kept);
+        cut(&mut self.side, kept);
+        cut(&mut self.flags, kept);
+        cut(&mut self.price, kept);
+        cut(&mut self.size, kept);
+        cut(&mut self.order_id, kept);
+        cut(&mut self.participant, kept);
+        let k = self.depth_levels.max(1);
+        let mut i = 0;
+        self.depth.retain(|_| {
+            i += 1;
+            kept.get((i - 1) / k).copied().unwrap_or(true)
+        });
+    }
+
     /// A copy of the events from `start` to before `stop`.
     #[must_use]
     pub fn slice(&self, start: usize, stop: usize) -> Self {

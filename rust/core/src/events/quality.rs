@@ -1,5 +1,7 @@
 //! What was flagged or dropped, counted.
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! flaws {
     ($($(#[$doc:meta])* $variant:ident => $name:literal),+ $(,)?) => {
         /// One kind of anomaly.
@@ -59,6 +61,8 @@ flaws! {
     Cross => "cross",
     /// Trades against hidden orders.
     HiddenTrade => "hidden_trade",
+    /// Trades between two ticks, taken to the less extreme one.
+    OffGridTrade => "off_grid_trade",
     /// Trades whose aggressor the feed does not name.
     UnsignedTrade => "unsigned_trade",
     /// Records of another kind than the tape's, left out.
@@ -69,6 +73,8 @@ flaws! {
     BadReceiveTime => "bad_receive_time",
     /// Quotes or trades that the feed marks as suspicious.
     Suspicious => "suspicious",
+    /// Rows before or after the session that was asked for, left out.
+    OutsideSession => "outside_session",
     /// Rows that were dropped by the policy of the reader.
     Dropped => "dropped",
     /// Times before their predecessor's that the policy let through; the tape's clock stands still for them.
@@ -76,7 +82,7 @@ flaws! {
 }
 
 /// Counters of every kind of flaw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     counts: [u64; Flaw::NAMES.len()],
 }

@@ -27,6 +27,12 @@ struct Plan {
     decays: Decays,
 }
 
+impl Default for Plan {
+    fn default() -> Self {
+        Self::new(&IgnitionConfig::default())
+    }
+}
+
 impl Plan {
     fn new(config: &IgnitionConfig) -> Self {
         let ns = |seconds: f64| libm::round(seconds * 1e9) as i64;
@@ -135,9 +141,10 @@ impl Default for State {
 }
 
 /// The momentum-ignition detector.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Detector {
     config: IgnitionConfig,
+    #[serde(skip)]
     plan: Plan,
     state: State,
     depth: Depth,
@@ -184,6 +191,16 @@ impl Detector {
             timeline: None,
             config,
         })
+    }
+
+    /// Completes a detector that was read back: what follows from the configuration is not kept.
+    ///
+    /// # Errors
+    /// `Error::Config` when the configuration breaks a rule.
+    pub(super) fn resume(&mut self) -> Result<()> {
+        self.config.validate()?;
+        self.plan = Plan::new(&self.config);
+        Ok(())
     }
 
     /// The same detector, keeping a row of its timeline for every unit of the first clock.

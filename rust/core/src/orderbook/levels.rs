@@ -7,8 +7,8 @@ use crate::events::{Depth, Event, Flaw, LARGEST, LEVELS, Quality, action, flag};
 /// Sizes by price.
 #[derive(Debug, Clone, Default)]
 pub struct Levels {
-    ladder: Ladder,
-    quality: Quality,
+    pub(super) ladder: Ladder,
+    pub(super) quality: Quality,
 }
 
 /// Applies an event whose size is the total of a level, and says the first of the best levels that changed.

@@ -5,6 +5,7 @@ pub mod levels;
 #[cfg(test)]
 mod naive;
 pub mod orders;
+mod saved;
 mod table;
 
 pub use levels::Levels;

@@ -13,9 +13,9 @@ use crate::events::{Depth, Event, Flaw, LARGEST, LEVELS, Quality, action, flag};
 /// Orders by id, sizes by price.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
-    table: Table,
-    ladder: Ladder,
-    quality: Quality,
+    pub(super) table: Table,
+    pub(super) ladder: Ladder,
+    pub(super) quality: Quality,
 }
 
 impl Orders {

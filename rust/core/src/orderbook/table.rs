@@ -163,7 +163,7 @@ impl Table {
             Some((price, size)) => {
                 self.write(free, id, price, size);
                 self.len += 1;
-                if self.len * 8 > self.buckets.len() * WAYS * 5 {
+                if self.len * 8 > self.buckets.len() * WAYS * 3 {
                     self.resize(self.buckets.len() * 2);
                 }
             }
@@ -247,7 +247,7 @@ impl Table {
             self.pass(home, slot / WAYS, -1);
         }
         self.len -= 1;
-        if self.len * 2 < self.buckets.len() && self.buckets.len() > SMALLEST {
+        if self.len * 4 < self.buckets.len() && self.buckets.len() > SMALLEST {
             self.resize(self.buckets.len() / 2);
         }
     }

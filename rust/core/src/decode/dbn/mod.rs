@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use frames::Blocks;
 pub use input::Encoded;
 pub use layout::{Layout, NO_FIXED_PRICE, PRICE_SCALE};
-pub use read::{Options, columns, read};
+pub use read::{Options, Others, columns, for_each, read};
 
 use crate::error::{Error, Fault, Result};
 use crate::events::{Feed, Grid, LEVELS};
@@ -165,6 +165,8 @@ pub struct DbnTape {
     pub is_tick_derived: bool,
     /// Number of the records of the instrument.
     pub length: u64,
+    /// Times of the first and the last of them.
+    pub span: (i64, i64),
     /// The records.
     pub source: Source,
     /// File or argument, as errors name it.
@@ -193,6 +195,11 @@ impl DbnTape {
         };
         let found = fault("DBN030", &self.name, field, price.to_string(), expected);
         Error::data(found.at(position.to_string()).hint(hint))
+    }
+
+    /// Whether the records are in memory; if not, every pass reads the file.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.source, Source::Memory(_))
     }
 
     /// File or argument, as errors name it.

@@ -11,7 +11,7 @@ use super::layout::{SEND_TIME, int64, uint32};
 use super::metadata::{Metadata, schema_name, used_schema};
 use super::{Clock, DbnTape, Layout, NO_FIXED_PRICE, PRICE_SCALE, Records, Run, Schema, Source, fault};
 use crate::error::{Error, Result};
-use crate::events::{Event, EventColumns, Flaw, Grid, Level, NO_PRICE, Quality, side};
+use crate::events::{Event, EventColumns, Flaw, Grid, Level, NO_PRICE, Quality, action};
 use crate::tape::{Body, Tape};
 
 pub use super::frames::Others;
@@ -90,6 +90,7 @@ pub fn read(encoded: Encoded, name: &str, options: &Options, go_on: &mut dyn FnM
         grid,
         is_tick_derived: tick.is_none(),
         length: scan.length,
+        span: scan.span.unwrap_or_default(),
         source: scan.kept.map_or(Source::Encoded(encoded), |records| Source::Memory(Arc::new(records))),
         name: Arc::clone(&name),
         rules: Rules { instrument_id: Some(instrument_id), ..rules },
@@ -213,6 +214,8 @@ struct Scan {
     framer: Framer,
     layout: Layout,
     length: u64,
+    /// Times of the first and the last record.
+    span: Option<(i64, i64)>,
     kept: Option<Records>,
     /// Greatest common divisor of the prices seen, while a tick is looked for.
     divisor: Option<u64>,
@@ -227,6 +230,7 @@ impl Scan {
             framer,
             layout,
             length: 0,
+            span: None,
             kept: Some(Records { bytes: Vec::new(), runs: Vec::new() }),
             divisor: if tick.is_some() { None } else { Some(0) },
             price: None,
@@ -257,6 +261,10 @@ impl Scan {
                         push_run(&mut kept.runs, Run { index: before + run.index, ..*run }, stride);
                     }
                 }
+            }
+            if let Some(last) = records.chunks_exact(stride).last() {
+                let (first, last) = (int64(records, self.layout.ts_at), int64(last, self.layout.ts_at));
+                self.span = Some((self.span.map_or(first, |span| span.0), last));
             }
             self.length += (records.len() / stride) as u64;
         }
@@ -335,13 +343,17 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// The records of a tape as columns: what the vendor calls them, in ticks.
+/// Hands the records of a tape to `use_it` one by one: what the vendor calls them, in ticks, with the levels that come
+/// with each.
 ///
 /// # Errors
 /// `Error::Data` for a price off the grid, the reader's errors, `Error::Interrupted` when `go_on` says no.
-pub fn columns(tape: &DbnTape, go_on: &mut dyn FnMut() -> bool) -> Result<EventColumns> {
+pub fn for_each(
+    tape: &DbnTape,
+    go_on: &mut dyn FnMut() -> bool,
+    use_it: &mut dyn FnMut(&Event, &[Level]),
+) -> Result<()> {
     let layout = tape.layout;
-    let mut columns = EventColumns { depth_levels: layout.levels, ..EventColumns::default() };
     let mut levels = Vec::with_capacity(layout.levels);
     let mut blocks = tape.blocks()?;
     while let Some(block) = blocks.next_block()? {
@@ -360,12 +372,13 @@ pub fn columns(tape: &DbnTape, go_on: &mut dyn FnMut() -> bool) -> Result<EventC
                 size: i64::from(uint32(record, layout.size_at)),
                 order_id: layout.order_id_at.map_or(0, |at| int64(record, at) as u64),
                 participant: 0,
-                action: layout.action_at.map_or(crate::events::action::NONE, |at| record[at]),
+                action: layout.action_at.map_or(action::NONE, |at| record[at]),
                 side: record[layout.side_at],
                 flags: record[layout.flags_at],
             };
             levels.clear();
-            for pair in record[layout.levels_at.min(record.len())..].chunks_exact(PAIR).take(layout.levels) {
+            for k in 0..layout.levels {
+                let pair = &record[layout.levels_at + k * PAIR..layout.levels_at + (k + 1) * PAIR];
                 levels.push(Level {
                     bid_price: ticks(int64(pair, offset_of!(BidAskPair, bid_px)), Level::EMPTY.bid_price, "bid_px")?,
                     ask_price: ticks(int64(pair, offset_of!(BidAskPair, ask_px)), Level::EMPTY.ask_price, "ask_px")?,
@@ -373,13 +386,25 @@ pub fn columns(tape: &DbnTape, go_on: &mut dyn FnMut() -> bool) -> Result<EventC
                     ask_size: i64::from(uint32(pair, offset_of!(BidAskPair, ask_sz))),
                 });
             }
-            if layout.order_id_at.is_some() {
-                columns.push_order(&event);
-            } else {
-                columns.push_with_depth(&event, &levels);
-            }
+            use_it(&event, &levels);
         }
     }
-    debug_assert!(columns.side.iter().all(|&letter| matches!(letter, side::BID | side::ASK | side::NONE)));
+    Ok(())
+}
+
+/// The records of a tape as columns.
+///
+/// # Errors
+/// As `for_each`.
+pub fn columns(tape: &DbnTape, go_on: &mut dyn FnMut() -> bool) -> Result<EventColumns> {
+    let mut columns = EventColumns { depth_levels: tape.layout.levels, ..EventColumns::default() };
+    let has_orders = tape.layout.order_id_at.is_some();
+    for_each(tape, go_on, &mut |event, levels| {
+        if has_orders {
+            columns.push_order(event);
+        } else {
+            columns.push_with_depth(event, levels);
+        }
+    })?;
     Ok(columns)
 }
