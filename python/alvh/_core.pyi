@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -281,6 +281,52 @@ def tape_from_arrays(
     participant: _Ids | None,
     levels: tuple[int, Sequence[NDArray[Any]]] | None,
 ) -> Tape: ...
+
+# The detector as a stream (rust/py/src/detector.rs, capi.rs).
+CAPI_SLOTS: int
+
+class Stream:
+    def __new__(cls, json: str, feed: str, tick_size: float | None, by_receive: bool) -> Self: ...
+    def update(
+        self,
+        ts: int,
+        action: int | str,
+        side: int | str,
+        price: int,
+        size: int,
+        order_id: int | None = None,
+        flags: int | None = None,
+        participant: int | None = None,
+    ) -> int: ...
+    def update_record(self, record: object) -> int: ...
+    def update_columns(
+        self,
+        ts: _Longs,
+        action: _Codes,
+        side: _Codes,
+        price: _Longs,
+        size: _Longs,
+        order_id: _Ids | None = None,
+        flags: _Codes | None = None,
+        participant: _Ids | None = None,
+        levels: Sequence[_Longs] | None = None,
+    ) -> int: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def stages(self) -> list[str]: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def n_events(self) -> int: ...
+    @property
+    def quality(self) -> dict[str, int]: ...
+    def features(self, clock: int) -> dict[str, float]: ...
+    def columns(self) -> dict[str, Any]: ...
+    def config_json(self) -> str: ...
+    def to_bytes(self) -> bytes: ...
+    def load_bytes(self, state: bytes) -> None: ...
+    def close(self) -> None: ...
 
 # Readers of text feeds (rust/py/src/feeds.rs).
 @final
