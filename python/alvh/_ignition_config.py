@@ -258,7 +258,8 @@ class IgnitionConfig:
         Returns
         -------
         IgnitionConfig
-            `base` with scaled thresholds, and with ``.calibration``.
+            `base` with scaled thresholds, the weights of push and velocity in the score divided by the same factor,
+            and with ``.calibration``.
 
         Raises
         ------
