@@ -18,6 +18,7 @@ _LAZY: dict[str, str] = {
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
     "IgnitionConfig": "alvh._ignition_config",
+    "IgnitionDetector": "alvh._stream",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
@@ -40,7 +41,7 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "events", "ignition", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -10,6 +10,7 @@ use alvh_core::ignition::{IgnitionConfig, Stream};
 use alvh_core::orderbook::{OrderBook, Orders};
 
 const EVENTS: usize = 4_000_000;
+const MIDDLE: i64 = 20_000;
 const BLOCK: usize = 100_000;
 const RUNS: usize = 5;
 
@@ -25,7 +26,7 @@ impl Random {
     }
 
     fn below(&mut self, n: u64) -> u64 {
-        (self.next() >> 32) * n >> 32
+        ((self.next() >> 32) * n) >> 32
     }
 
     fn unit(&mut self) -> f64 {
@@ -33,16 +34,21 @@ impl Random {
     }
 }
 
+/// The touch may move by some ticks; the book is never crossed.
+fn uncrossed(side: u8, price: i64) -> i64 {
+    if side == side::BID { price.min(MIDDLE) } else { price.max(MIDDLE + 1) }
+}
+
 /// Adds, cancels, modifies and trades around a slow random walk; `live` orders rest in the mean.
 fn flow(live: usize, reach: f64, seed: u64) -> Vec<Event> {
     let mut random = Random(seed);
     let mut resting: Vec<(u64, u8, i64, i64)> = Vec::new();
     let mut events = Vec::with_capacity(EVENTS + live);
-    let (mut middle, mut ts, mut next_id) = (20_000_i64, 1_700_000_000_000_000_000_i64, 6_400_000_000_000_u64);
+    let (mut middle, mut ts, mut next_id) = (MIDDLE, 1_700_000_000_000_000_000_i64, 6_400_000_000_000_u64);
     while events.len() < EVENTS + live {
         ts += 1 + random.below(100_000) as i64;
         if random.below(2_000) == 0 {
-            middle += random.below(3) as i64 - 1;
+            middle = (middle + random.below(3) as i64 - 1).clamp(MIDDLE - 5, MIDDLE + 5);
         }
         let choice = random.unit();
         let must_add = resting.len() < live;
@@ -51,6 +57,7 @@ fn flow(live: usize, reach: f64, seed: u64) -> Vec<Event> {
             // Two in three around the touch, the others up to `reach` away.
             let away = if random.below(3) == 0 { random.unit() * random.unit() * reach } else { random.unit() * 10.0 };
             let price = if side == side::BID { middle - away as i64 } else { middle + 1 + away as i64 };
+            let price = uncrossed(side, price);
             let size = 1 + random.below(20) as i64;
             next_id += 1 + random.below(40);
             resting.push((next_id, side, price, size));
@@ -64,7 +71,7 @@ fn flow(live: usize, reach: f64, seed: u64) -> Vec<Event> {
         } else if choice < 0.96 {
             let i = random.below(resting.len() as u64) as usize;
             let order = &mut resting[i];
-            order.2 += random.below(3) as i64 - 1;
+            order.2 = uncrossed(order.1, order.2 + random.below(3) as i64 - 1);
             order.3 = 1 + random.below(20) as i64;
             events.push(event(ts, action::MODIFY, order.1, order.2, order.3, order.0));
         } else {
@@ -104,8 +111,12 @@ fn main() {
         let mut resting = 0;
         for _ in 0..RUNS {
             let mut book = Orders::default();
-            warm.iter().for_each(|event| drop(black_box(book.apply(event))));
-            time(timed, &mut alone, |event| drop(black_box(book.apply(event))));
+            warm.iter().for_each(|event| {
+                book.apply(event);
+            });
+            time(timed, &mut alone, |event| {
+                black_box(book.apply(event));
+            });
             resting = book.len();
             let mut stream = Stream::new(IgnitionConfig::default(), Feed::Orders).expect("defaults");
             warm.iter().for_each(|event| stream.event(event, &[]).expect("in order"));

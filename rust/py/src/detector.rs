@@ -1,5 +1,6 @@
 //! Conversion for streaming detection: one detector, fed event by event, record by record or in blocks.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use alvh_core::events::{Event, EventColumns, Feed, LEVELS, Level, flag};
@@ -34,6 +35,13 @@ struct Held<'a>(MutexGuard<'a, Option<Live>>);
 
 impl PyStream {
     #[inline]
+    fn record(&self, py: Python<'_>, record: &[u8]) -> PyResult<u8> {
+        let mut live = self.hold(py)?;
+        live.record(record).into_py_result(py)?;
+        Ok(live.stream.detector().stage() as u8)
+    }
+
+    #[inline]
     fn hold(&self, py: Python<'_>) -> PyResult<Held<'_>> {
         match self.live.try_lock() {
             Ok(guard) if guard.is_some() => Ok(Held(guard)),
@@ -65,18 +73,27 @@ impl std::ops::DerefMut for Held<'_> {
     }
 }
 
+#[cold]
+fn unfit(value: &Bound<'_, PyAny>, name: &'static str, expected: &str) -> PyErr {
+    let got = value.repr().map_or_else(|_| String::from("?"), |text| text.to_string().replace(['\n', '\r'], " "));
+    to_py(value.py(), &Error::schema(Fault::new("IGN038", "IgnitionDetector", name, got, expected)))
+}
+
+/// An integer that the type can hold.
+#[inline]
+fn integer<'py, T: FromPyObject<'py, 'py>>(value: &'py Bound<'py, PyAny>, name: &'static str) -> PyResult<T> {
+    value.extract().map_err(|_| unfit(value, name, "an integer within its range"))
+}
+
 /// The code of a letter, or of the number that stands for it.
-fn code(py: Python<'_>, value: &Bound<'_, PyAny>, name: &'static str) -> PyResult<u8> {
+#[inline]
+fn code(value: &Bound<'_, PyAny>, name: &'static str) -> PyResult<u8> {
     if let Ok(code) = value.extract::<u8>() {
         return Ok(code);
     }
     match value.extract::<&str>().ok().map(str::as_bytes) {
         Some(&[letter]) => Ok(letter),
-        _ => {
-            let got = value.repr().map_or_else(|_| String::from("?"), |text| text.to_string());
-            let fault = Fault::new("IGN038", "IgnitionDetector", name, got, "a letter or its ASCII code");
-            Err(to_py(py, &Error::schema(fault)))
-        }
+        _ => Err(unfit(value, name, "a letter or its ASCII code")),
     }
 }
 
@@ -103,21 +120,29 @@ impl PyStream {
     }
 
     /// One event; returns the highest stage of any clock, 0 idle, 1 armed, 2 ignited, 3 cascade.
-    #[pyo3(signature = (ts, action, side, price, size, order_id=0, flags=flag::LAST, participant=0))]
+    #[pyo3(signature = (ts, action, side, price, size, order_id=None, flags=None, participant=None))]
     fn update(
         &self,
         py: Python<'_>,
-        ts: i64,
+        ts: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         side: &Bound<'_, PyAny>,
-        price: i64,
-        size: i64,
-        order_id: u64,
-        flags: u8,
-        participant: u64,
+        price: &Bound<'_, PyAny>,
+        size: &Bound<'_, PyAny>,
+        order_id: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
+        participant: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u8> {
-        let (action, side) = (code(py, action, "action")?, code(py, side, "side")?);
-        let event = Event { ts, price, size, order_id, participant, action, side, flags };
+        let event = Event {
+            ts: integer(ts, "ts")?,
+            price: integer(price, "price")?,
+            size: integer(size, "size")?,
+            order_id: order_id.map_or(Ok(0), |value| integer(value, "order_id"))?,
+            participant: participant.map_or(Ok(0), |value| integer(value, "participant"))?,
+            action: code(action, "action")?,
+            side: code(side, "side")?,
+            flags: flags.map_or(Ok(flag::LAST), |value| integer(value, "flags"))?,
+        };
         let mut live = self.hold(py)?;
         if matches!(live.feed(), Feed::Depth(_)) {
             return Err(misused(py, "IGN040", "one event without levels", "records or blocks with levels"));
@@ -127,10 +152,14 @@ impl PyStream {
     }
 
     /// One record of Databento's binary encoding; returns the stage as `update` does.
-    fn update_record(&self, py: Python<'_>, record: &[u8]) -> PyResult<u8> {
-        let mut live = self.hold(py)?;
-        live.record(record).into_py_result(py)?;
-        Ok(live.stream.detector().stage() as u8)
+    fn update_record(&self, py: Python<'_>, record: &Bound<'_, PyAny>) -> PyResult<u8> {
+        let Ok(bytes) = record.cast::<PyBytes>() else {
+            // A packed record of another kind, such as a row of a structured array: its bytes.
+            let bytes = py.get_type::<PyBytes>().call1((record,));
+            let bytes = bytes.map_err(|_| unfit(record, "record", "the bytes of a record"))?;
+            return self.record(py, bytes.cast::<PyBytes>()?.as_bytes());
+        };
+        self.record(py, bytes.as_bytes())
     }
 
     /// A block of events in columns; returns the stage after the last.
@@ -192,18 +221,18 @@ impl PyStream {
             }
             return Ok(live.stream.detector().stage() as u8);
         }
-        // Other threads run meanwhile and could change the arrays: the events are copied first.
-        let events = columns.copy(depth, depth_levels);
+        // Other threads run meanwhile and could change the arrays: each block is copied first.
         let live = &mut *live;
-        door::enter(py, move |go_on| {
-            for i in 0..events.len() {
-                if i % BLOCK == 0 && !go_on() {
-                    return Err(Error::Interrupted);
-                }
-                live.stream.event(&events.event(i), events.levels(i))?;
-            }
-            Ok(live.stream.detector().stage() as u8)
-        })
+        let mut block = EventColumns { depth_levels, ..EventColumns::default() };
+        for start in (0..n).step_by(BLOCK) {
+            columns.copy(start..(start + BLOCK).min(n), &depth, &mut block);
+            let (live, block) = (&mut *live, &block);
+            door::enter(py, move |_| {
+                (0..block.len()).try_for_each(|i| live.stream.event(&block.event(i), block.levels(i)))
+            })?;
+            py.check_signals()?;
+        }
+        Ok(live.stream.detector().stage() as u8)
     }
 
     /// Highest stage of any clock.
@@ -351,19 +380,23 @@ impl Columns<'_> {
         }
     }
 
-    fn copy(&self, depth: Vec<Level>, depth_levels: usize) -> EventColumns {
-        EventColumns {
-            ts: self.ts.to_vec(),
-            action: self.action.to_vec(),
-            side: self.side.to_vec(),
-            flags: self.flags.map_or_else(|| vec![flag::LAST; self.ts.len()], <[u8]>::to_vec),
-            price: self.price.to_vec(),
-            size: self.size.to_vec(),
-            order_id: self.order_id.map_or_else(Vec::new, <[u64]>::to_vec),
-            participant: self.participant.map_or_else(Vec::new, <[u64]>::to_vec),
-            depth,
-            depth_levels,
+    /// Copies a range of rows.
+    fn copy(&self, rows: Range<usize>, depth: &[Level], block: &mut EventColumns) {
+        fn take<T: Copy>(to: &mut Vec<T>, from: Option<&[T]>, rows: &Range<usize>) {
+            to.clear();
+            to.extend_from_slice(from.map_or(&[], |column| &column[rows.clone()]));
         }
+        take(&mut block.ts, Some(self.ts), &rows);
+        take(&mut block.action, Some(self.action), &rows);
+        take(&mut block.side, Some(self.side), &rows);
+        take(&mut block.price, Some(self.price), &rows);
+        take(&mut block.size, Some(self.size), &rows);
+        take(&mut block.order_id, self.order_id, &rows);
+        take(&mut block.participant, self.participant, &rows);
+        take(&mut block.flags, self.flags, &rows);
+        block.flags.resize(rows.len(), flag::LAST);
+        let k = block.depth_levels;
+        take(&mut block.depth, Some(depth), &(rows.start * k..rows.end * k));
     }
 }
 

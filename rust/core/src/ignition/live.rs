@@ -44,7 +44,7 @@ impl Live {
             None => None,
             Some(tick_size) => {
                 let tick = libm::round(tick_size * 1e9);
-                if !(tick >= 1.0 && tick < 9e18 && (tick * 1e-9 - tick_size).abs() <= 1e-12 * tick_size) {
+                if !((1.0..9e18).contains(&tick) && (tick * 1e-9 - tick_size).abs() <= 1e-12 * tick_size) {
                     let expected = "a positive whole number of 1e-9 units";
                     let fault = Fault::new("IGN030", "IgnitionDetector", "tick_size", tick_size.to_string(), expected);
                     return Err(Error::config(fault));

@@ -134,13 +134,12 @@ impl Side {
     fn put_near(&mut self, key: i64, old: i64, new: i64) {
         let at = cell(key);
         self.ring[at] = new;
-        if old == 0 || new == 0 {
-            let word = at / 64;
-            self.words[word] ^= 1 << (at % 64);
-            let is_used = self.words[word] != 0;
-            self.summary = self.summary & !(1 << word) | u64::from(is_used) << word;
-            self.levels = if new == 0 { self.levels - 1 } else { self.levels + 1 };
-        }
+        // Without branches: far from the touch every second change makes or ends a level, in no order.
+        let (word, bit) = (at / 64, at % 64);
+        let now = self.words[word] & !(1 << bit) | u64::from(new != 0) << bit;
+        self.words[word] = now;
+        self.summary = self.summary & !(1 << word) | u64::from(now != 0) << word;
+        self.levels = self.levels + usize::from(new != 0) - usize::from(old != 0);
     }
 
     #[cold]

@@ -2,8 +2,8 @@
 
 mod ladder;
 pub mod levels;
-#[cfg(test)]
-mod naive;
+#[cfg(any(test, feature = "oracle"))]
+pub mod naive;
 pub mod orders;
 mod saved;
 mod table;

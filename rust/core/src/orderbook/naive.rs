@@ -18,6 +18,7 @@ pub struct Naive {
 }
 
 impl Naive {
+    /// An empty book.
     pub fn new(has_orders: bool) -> Self {
         Self {
             has_orders,
@@ -28,6 +29,7 @@ impl Naive {
         }
     }
 
+    /// Number of orders.
     pub fn orders(&self) -> usize {
         self.orders.len()
     }
