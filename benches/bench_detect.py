@@ -129,7 +129,7 @@ def time_prices(folder: Path, rounds: int) -> None:
     """Market by price, ten levels."""
     raw = np.fromfile(folder / "mbp-10", np.uint8)
     count = len(raw) // 368
-    calm = count // 2 // 40_000 * 40_000 + 5_000
+    calm = count // 2 // 500_000 * 500_000 + 5_000
     small = raw[calm * 368 : (calm + CACHED) * 368].copy()
     views = [
         (data.view("<i8").reshape(-1, 46), data.view("<u4").reshape(-1, 92), data.reshape(-1, 368))
