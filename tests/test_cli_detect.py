@@ -27,7 +27,7 @@ BOOK_SAMPLES = (
     "dbn/test_data.tbbo.v3.dbn.zst",
     "dbn_es/historical_bars_catalog__databento__futures_mbp-1_2024-07-01T23-58_2024-07-02T00-02.dbn.zst",
     "dbn_es/order_book_deltas_catalog__databento__orderbooks_mbo_2024-05-08T00-00-00_2024-05-08T00-00-02.dbn.zst",
-    "lobster/AAPL_2012-06-21_34200000_57600000_message_10.csv lobster/AAPL_2012-06-21_34200000_57600000_orderbook_10.csv",
+    "lobster/{0}_message_10.csv lobster/{0}_orderbook_10.csv".format("AAPL_2012-06-21_34200000_57600000"),
     "binance/spot_btcusdt_20240808.gz",
     "binance/cm_btcusd_perp_20240808.gz",
     "taq/equity__usa__tick__bac__20131007_quote.zip taq/equity__usa__tick__bac__20131007_trade.zip",
@@ -97,6 +97,19 @@ def test_a_long_tape_is_calibrated_on_its_first_part_and_reported_on_the_rest(ca
     )
 
 
+def test_episodes_of_the_calibrated_part_are_not_reported(calls, capsys):
+    calls.tape = (
+        Flow(2).calm(90).burst(1).push(30).drift(-20).calm(90).burst(1).push(30).drift(-20).calm(5).tape()
+    )
+    arguments = ["detect", "es.dbn", "--json", "--alarms-per-day", "1e9", "--confirmed-per-day", "1e9"]
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["thresholds"]["calibration"]["factor"] == 1.0
+    (episode,) = found["episodes"]
+    assert episode["detected"] > found["thresholds"]["reported_from"]
+    assert len(alvh.detect(calls.tape).episodes) == 2
+
+
 def test_a_short_tape_keeps_the_default_thresholds_unless_told(calls, capsys):
     calls.tape = Flow(2).calm(60).tape()
     assert main(["detect", "es.dbn"]) == 0
@@ -105,7 +118,9 @@ def test_a_short_tape_keeps_the_default_thresholds_unless_told(calls, capsys):
     assert "Calibrated on the first 60%" in capsys.readouterr().out
     calls.tape = Flow(2).calm(20).tape()
     assert main(["detect", "es.dbn", "--calibrate"]) == 2
-    assert capsys.readouterr().err.startswith("alvh: IGN020 calibrate tape: got no second that could be scored")
+    assert capsys.readouterr().err.startswith(
+        "alvh: IGN020 calibrate tape: got no second that could be scored"
+    )
 
 
 def test_a_configuration_file_is_used_as_it_is(calls, capsys):
@@ -170,7 +185,9 @@ def test_errors_of_readers_and_files_are_one_line(calls, capsys, monkeypatch):
 
     monkeypatch.setattr(alvh, "read_dbn", fail)
     assert main(["detect", "es.dbn"]) == 2
-    assert capsys.readouterr().err == "alvh: DBN030 es.dbn schema: got ohlcv-1s, expected a schema with a book\n"
+    assert (
+        capsys.readouterr().err == "alvh: DBN030 es.dbn schema: got ohlcv-1s, expected a schema with a book\n"
+    )
     assert main(["detect", "nowhere.dbn"]) == 2
     assert capsys.readouterr().err == "alvh: nowhere.dbn: No such file or directory\n"
     assert main(["detect", "es.dbn", "--config", "nowhere.json"]) == 2
@@ -183,8 +200,9 @@ def test_settings_reach_the_reader_and_pairs_come_in_any_order(calls, capsys):
     assert main(["detect", "b.csv", "a.csv", "--date", "2012-06-21", "--tick-size", "0.01"]) == 0
     assert calls.files == ("a.csv", "b.csv")
     assert calls.settings == {"date": "2012-06-21", "tick_size": 0.01}
-    assert main(["detect", "es.dbn", "--instrument", "ESM4"]) == 0
-    assert calls.settings == {"instrument": "ESM4"}
+    for name, setting in (("ESM4", {"symbol": "ESM4"}), ("5482", {"instrument_id": 5482})):
+        assert main(["detect", "es.dbn", "--instrument", name]) == 0
+        assert calls.settings == setting
 
 
 def test_clocks_can_be_chosen(calls, capsys):

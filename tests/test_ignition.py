@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alvh import _core
-from alvh._ignition_calibration import poisson_interval
+from alvh._ignition_calibration import _FACTORS, _taken, poisson_interval
 from alvh.errors import ConfigError, DataError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,7 +237,7 @@ def test_evidence_is_the_tape_from_onset_to_end(signal):
     np.testing.assert_array_equal(evidence["size"], arrays["size"][part])
 
 
-@pytest.mark.parametrize("episode", [-1, 1, "0", None, True])
+@pytest.mark.parametrize("episode", [-1, 1, "0", None, False])
 def test_an_episode_that_is_not_there_is_named(signal, episode):
     with pytest.raises(ConfigError, match="IGN025 Signal episode"):
         signal.evidence(episode)
@@ -280,21 +280,26 @@ def test_arguments_of_another_kind_are_named():
 
 
 def test_progress_is_heard_and_its_error_ends_the_detection():
-    tape = Flow(1).calm(1).tape()
-    columns = tape.to_arrays()
-    many = {name: np.tile(values, (40_000, 1) if values.ndim == 2 else 40_000) for name, values in columns.items()}
-    many["ts"] = START + np.arange(many["ts"].size) * 1_000
-    tape = alvh.events.from_arrays(**many, tick_size=0.25)
+    n = 4_000_000
+    sizes = np.random.default_rng(1).integers(1, 99, n)
+    tape = alvh.events.from_arrays(
+        ts=START + np.arange(n) * 1_000_000,
+        action=np.full(n, ord("M"), np.uint8),
+        side=np.tile(np.frombuffer(b"BA", np.uint8), n // 2),
+        price=np.tile([20_000, 20_001], n // 2),
+        size=sizes,
+        tick_size=0.25,
+    )
     heard: list[float] = []
     alvh.detect(tape, progress=heard.append)
+    assert heard
     assert heard == sorted(heard)
 
     def fail(seconds: float) -> None:
         raise RuntimeError("enough")
 
-    if heard:
-        with pytest.raises(RuntimeError, match="enough"):
-            alvh.detect(tape, progress=fail)
+    with pytest.raises(RuntimeError, match="enough"):
+        alvh.detect(tape, progress=fail)
 
 
 # Features -------------------------------------------------------------------------------------------------------------
@@ -428,6 +433,18 @@ def test_sessions_of_another_kind_are_named(days, arguments):
         days.by_session(**arguments)
 
 
+def test_only_what_was_scored_counts(days):
+    table = days.by_session("24h")
+    rows = days.timeline[days.timeline["is_scored"]]
+    # The last second of each day became known on the next: it is left out.
+    last = (rows["known"] - rows.index) > pd.Timedelta("30s")
+    assert 0 < last.sum() < 5
+    assert table["scored"].sum() == len(rows) - last.sum()
+    assert (
+        table["score"].to_numpy() == rows[~last]["score"].groupby(rows[~last].index.date).max().to_numpy()
+    ).all()
+
+
 def test_a_tape_outside_any_session_has_no_rows():
     saturday = pd.Timestamp("2023-11-18 12:00", tz="America/New_York").value
     found = alvh.detect(Flow(1, start=saturday).calm(5).tape())
@@ -469,6 +486,32 @@ def test_calibration_raises_thresholds_until_alarms_are_rare(noisy):
     tighter = alvh.IgnitionConfig.calibrate(noisy, alarms_per_day=100, confirmed_per_day=300)
     assert tighter.calibration.factor >= report.factor
     assert any("95 % interval" in sentence for sentence in report.sentences())
+
+
+def test_confirmed_events_are_no_more_than_alarms(noisy):
+    never = alvh.IgnitionConfig(retrace_windows=1e-3)
+    report = alvh.IgnitionConfig.calibrate(noisy, 100, 300, base=never).calibration
+    days = report.hours / report.hours_per_day
+    assert not any(report.confirmed)
+    assert report.expected[1] == report.expected[0] < poisson_interval(0)[1] / days
+    assert report.basis[1] == report.basis[0] == "extrapolated"
+
+
+def test_the_factor_taken_has_no_worse_one_after_it():
+    n = len(_FACTORS)
+    one = _FACTORS.index(1.0)
+
+    def pattern(*ranges: tuple[int, int]) -> np.ndarray:
+        flags = np.zeros(n, bool)
+        for first, last in ranges:
+            flags[first:last] = True
+        return flags
+
+    some = np.ones(n, np.int64)
+    assert _taken(pattern((0, n)), some) == (one, True)
+    assert _taken(pattern((one, one + 3), (one + 5, n)), some) == (one + 5, True)
+    assert _taken(pattern((one, n - 1)), some) == (n - 1, False)
+    assert _taken(pattern(), np.where(np.arange(n) < one + 2, 3, 0)) == (one + 2, False)
 
 
 def test_a_quiet_tape_keeps_the_thresholds_and_says_what_it_cannot_show():
@@ -560,3 +603,41 @@ def test_the_heat_map_holds_the_book(signal):
 def test_pictures_need_neither_symbols_nor_whole_seconds():
     axes = alvh.detect(Flow(1).calm(0.1).tape()).plot()
     assert "nothing was scored" in axes.texts[0].get_text()
+
+
+# Real tapes -----------------------------------------------------------------------------------------------------------
+
+ES = "books/dbn_es"
+RECORDS = {
+    "mbp-1": f"{ES}/historical_bars_catalog__databento__futures_mbp-1_2024-07-01T23-58_2024-07-02T00-02.dbn.zst",
+    "mbo": f"{ES}/order_book_deltas_catalog__databento__orderbooks_mbo_2024-05-08T00-00-00_2024-05-08T00-00-02.dbn.zst",
+}
+
+
+@pytest.mark.needs_shared_data
+@pytest.mark.parametrize("schema", RECORDS)
+def test_records_and_their_columns_give_the_same(shared_data, schema):
+    records = alvh.read_dbn(shared_data / RECORDS[schema])
+    columns = pickle.loads(pickle.dumps(records))
+    assert (records.feed == "dbn", columns.feed == "dbn") == (True, False)
+    # Half a second of warm-up, so that there is something to compare in two seconds.
+    config = EASY.replace(warm_up=0.02)
+    mine, theirs = alvh.detect(records, config), alvh.detect(columns, config)
+    pd.testing.assert_frame_equal(mine.transitions, theirs.transitions)
+    pd.testing.assert_frame_equal(mine.timeline, theirs.timeline)
+    assert len(mine.transitions) > 0
+    frames = [alvh.features(tape, config, every="100ms") for tape in (records, columns)]
+    pd.testing.assert_frame_equal(*frames)
+    assert len(frames[0]) > 10
+    if len(mine.episodes):
+        pd.testing.assert_frame_equal(mine.evidence(0), theirs.evidence(0))
+        assert mine.plot(0).figure is not None
+
+
+@pytest.mark.needs_shared_data
+def test_trades_without_a_book_are_refused(shared_data):
+    tape = alvh.read_dbn(shared_data / "books/dbn/test_data.trades.v3.dbn.zst", tick_size=0.25)
+    for work in (alvh.detect, alvh.features):
+        with pytest.raises(DataError, match=r"IGN005 .* schema: got trades without a book") as caught:
+            work(tape)
+        assert type(caught.value).__name__ == "SchemaError"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import sys
 from pathlib import Path
 
 import alvh
 import numpy as np
 import pytest
-from alvh import _core
 from alvh.ignition import OUTCOMES
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
@@ -57,7 +54,9 @@ def assert_features_agree(steps: list[Step], config: alvh.IgnitionConfig, twin: 
             mine = frame[name].to_numpy()
             # Differences of nearly equal prices carry the rounding of the prices.
             near_zero = 1e-9 * max(1.0, np.nanmax(np.abs(theirs[np.isfinite(theirs)]), initial=0.0))
-            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=near_zero, err_msg=f"{name} of clock {i}")
+            np.testing.assert_allclose(
+                mine, theirs, rtol=1e-9, atol=near_zero, err_msg=f"{name} of clock {i}"
+            )
             seen += int(np.isfinite(theirs).sum())
     return seen
 
@@ -79,28 +78,27 @@ def assert_episodes_agree(steps: list[Step], config: alvh.IgnitionConfig, twin: 
             else:
                 assert raw[name][k] == value, (k, name)
     found = signal.transitions
-    theirs = [(when, n, clock, side, stage, outcome) for when, n, clock, side, stage, outcome, _ in twin.transitions]
     times = signal._raw["transitions"]["time"]
-    mine = zip(times, *(found[name] for name in ("event", "clock", "side", "stage", "outcome")), strict=True)
-    assert list(mine) == theirs
+    columns = ("event", "clock", "side", "stage", "episode", "outcome")
+    mine = zip(times, *(found[name] for name in columns), strict=True)
+    assert list(mine) == [move[:-1] for move in twin.transitions]
     assert found["score"].to_numpy() == pytest.approx([move[-1] for move in twin.transitions], rel=1e-9)
-    flagged = {name: count for name, count in signal.quality.items()}
-    assert flagged == twin.quality
+    assert signal.quality == twin.quality
     return signal
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_features_and_episodes_of_random_tapes(seed: int) -> None:
-    steps = random_steps(seed, 3_000)
+    steps = random_steps(seed, 2_000)
     twin = run_twin(steps, EASY)
-    assert assert_features_agree(steps, EASY, twin) > 50_000
+    assert assert_features_agree(steps, EASY, twin) > 30_000
     assert_episodes_agree(steps, EASY, twin)
 
 
 def test_random_tapes_have_episodes_of_every_outcome() -> None:
     outcomes = set()
     for seed in range(6):
-        outcomes |= set(alvh.detect(tape_of(random_steps(seed, 3_000)), EASY).episodes["outcome"])
+        outcomes |= set(alvh.detect(tape_of(random_steps(seed, 2_000)), EASY).episodes["outcome"])
     assert {"reverted", "continued", "expired"} <= outcomes
 
 

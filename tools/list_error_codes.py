@@ -26,6 +26,7 @@ PREFIXES = {
     "LOB": "LOBSTER files",
     "BIN": "Binance recordings",
     "TAQ": "quotes and trades of TAQ",
+    "LAB": "labelled order flow and scores",
     "FIL": "packed files",
     "CAL": "calendar",
     "HIS": "history",

@@ -15,6 +15,8 @@ from alvh._files import write_whole
 from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from alvh.events import Tape
@@ -46,11 +48,13 @@ _WORDS = {
     "halt": "halts, not scored",
     "cross": "crosses and auctions",
     "hidden_trade": "trades against hidden orders",
+    "off_grid_trade": "trades off the price grid",
     "unsigned_trade": "trades without a named aggressor",
     "other_record": "records of another kind, left out",
     "other_instrument": "records of other instruments, left out",
     "bad_receive_time": "records with an unreliable receive time",
     "suspicious": "rows marked as suspicious by the feed",
+    "outside_session": "rows outside trading hours, left out",
     "dropped": "rows dropped",
     "time_backwards": "times before their predecessor's",
 }
@@ -69,7 +73,9 @@ def add_parser(commands: Any) -> None:
     data.add_argument("file2", metavar="FILE2", nargs="?", help="LOBSTER book; TAQ trades")
     data.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="default: by content")
     data.add_argument("--instrument", metavar="ID", help="symbol or id, where a file holds several")
-    data.add_argument("--date", metavar="YYYY-MM-DD", help="day of a LOBSTER or TAQ file, where its name has none")
+    data.add_argument(
+        "--date", metavar="YYYY-MM-DD", help="day of a LOBSTER or TAQ file, where its name has none"
+    )
     data.add_argument("--tick-size", type=_positive, metavar="X", help="one tick, in the price's currency")
     how = detect.add_argument_group("detector")
     which = how.add_mutually_exclusive_group()
@@ -78,10 +84,18 @@ def add_parser(commands: Any) -> None:
         "--calibrate", action=argparse.BooleanOptionalAction, help="calibrate even on a short tape, or never"
     )
     how.add_argument(
-        "--clock", type=_positive, action="append", metavar="SECONDS", help="only episodes of this clock; repeatable"
+        "--clock",
+        type=_positive,
+        action="append",
+        metavar="SECONDS",
+        help="only episodes of this clock; repeatable",
     )
     how.add_argument(
-        "--alarms-per-day", type=_positive, default=10.0, metavar="X", help="early, at most (default: %(default)g)"
+        "--alarms-per-day",
+        type=_positive,
+        default=10.0,
+        metavar="X",
+        help="early, at most (default: %(default)g)",
     )
     how.add_argument(
         "--confirmed-per-day", type=_positive, default=1.0, metavar="X", help="at most (default: %(default)g)"
@@ -119,8 +133,8 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         print("\n".join(report.lines()))
     if picture is not None:
-        axes = report.signal.plot(arguments.episode)
-        write_whole(picture, lambda stream: axes.figure.savefig(stream, format="png", dpi=150))
+        figure: Any = report.signal.plot(arguments.episode).figure
+        write_whole(picture, lambda stream: figure.savefig(stream, format="png", dpi=150))
         if not arguments.json:
             print(f"\npicture: {picture}")
 
@@ -163,24 +177,24 @@ def _files(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 def _read(arguments: argparse.Namespace, kind: str, files: list[str]) -> Tape:
     import alvh
 
-    given: dict[str, Any] = {
-        "instrument": arguments.instrument,
-        "date": arguments.date,
-        "tick_size": arguments.tick_size,
-    }
     taken = {
-        "dbn": ("instrument_id", "symbol", "tick_size"),
+        "dbn": ("instrument", "tick_size"),
         "lobster": ("date", "tick_size"),
         "binance": ("instrument", "tick_size"),
         "taq": ("date", "tick_size"),
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    if kind == "dbn" and (instrument := settings.get("instrument")) is not None:
-        del settings["instrument"]
-        settings |= {"instrument_id": int(instrument)} if instrument.isdecimal() else {"symbol": instrument}
-    for name in settings:
+    settings: dict[str, Any] = {}
+    for name in ("instrument", "date", "tick_size"):
+        value = getattr(arguments, name)
+        if value is None:
+            continue
         if name not in taken[kind]:
             arguments.parser.error(f"argument --{name.replace('_', '-')}: not for {kind}")
+        # Only DBN has numbers for instruments beside their names.
+        if name == "instrument" and kind == "dbn" and value.isdecimal():
+            settings["instrument_id"] = int(value)
+        else:
+            settings["symbol" if name == "instrument" else name] = value
     reader = getattr(alvh, f"read_{kind}")
     tape: Tape = reader(*files, **settings)
     return tape
@@ -205,7 +219,11 @@ def _detect(
         if seconds >= _LEAST_SECONDS or arguments.calibrate:
             reported_from = first["known"].iloc[-1] if len(first) else None
             config = alvh.IgnitionConfig.calibrate(
-                tape, arguments.alarms_per_day, arguments.confirmed_per_day, hours_per_day=hours, until=reported_from
+                tape,
+                arguments.alarms_per_day,
+                arguments.confirmed_per_day,
+                hours_per_day=hours,
+                until=reported_from,
             )
             signal = alvh.detect(tape, config)
         else:
@@ -222,10 +240,10 @@ def _detect(
 
 
 def _config(path: str) -> IgnitionConfig:
-    import alvh
+    from alvh.ignition import IgnitionConfig
 
     try:
-        return alvh.IgnitionConfig.from_json(Path(path).read_text(encoding="utf-8"))
+        return IgnitionConfig.from_json(Path(path).read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError("CFG100", path, "fields", str(error.reason), "JSON in UTF-8") from None
 
@@ -243,12 +261,14 @@ class _Report:
         episodes = signal.episodes
         episodes = episodes[episodes["clock"].isin(clocks)]
         self._episodes = episodes
-        self._reported = episodes if reported_from is None else episodes[episodes["detected"] >= reported_from]
+        self._reported = (
+            episodes if reported_from is None else episodes[episodes["detected"] >= reported_from]
+        )
 
     # Text ----------------------------------------------------------------------------------------------------------
 
     def lines(self) -> list[str]:
-        """The report as lines of text."""
+        """Return the report as lines of text."""
         parts = [[repr(self.signal.tape)], self._quality(), self._thresholds(), self._table(), self._rates()]
         return "\n\n".join("\n".join(_wrapped(line) for line in part) for part in parts if part).splitlines()
 
@@ -279,7 +299,9 @@ class _Report:
         head = ("clock", "volume", "push z", "velocity z", "move", "cascade")
         rows = []
         for i, clock in enumerate(config.clocks):
-            cascade = f"{config.cascade_ticks:g} ticks, {config.cascade_sigma[i]:.3g} sd, {config.cascade_bp:g} bp"
+            cascade = (
+                f"{config.cascade_ticks:g} ticks, {config.cascade_sigma[i]:.3g} sd, {config.cascade_bp:g} bp"
+            )
             rows.append(
                 (
                     f"{clock:g} s",
@@ -296,7 +318,19 @@ class _Report:
         where = "" if self._from is None else ", after the part that was calibrated on"
         if self._reported.empty:
             return [f"Episodes{where}: none."]
-        head = ("#", "detected, UTC", "side", "clock", "score", "outcome", "from", "peak", "bp", "back", "push z")
+        head = (
+            "#",
+            "detected, UTC",
+            "side",
+            "clock",
+            "score",
+            "outcome",
+            "from",
+            "peak",
+            "bp",
+            "back",
+            "push z",
+        )
         rows = [_episode_row(number, row) for number, row in self._reported.iterrows()]
         return _columns(f"Episodes{where}", head, rows)
 
@@ -321,7 +355,7 @@ class _Report:
     # JSON ----------------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON types."""
+        """Return the report as JSON types."""
         timeline = self.signal.timeline
         quality = {
             "events": self.signal.events,
@@ -355,7 +389,7 @@ def _episode_row(number: Any, row: pd.Series[Any]) -> tuple[str, ...]:
     )
 
 
-def _columns(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _columns(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     table = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)
@@ -364,7 +398,7 @@ def _columns(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> 
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON knows it: no missing time, no number that is not finite."""
+    """Return a cell as JSON knows it: no missing time, no number that is not finite."""
     import pandas as pd
 
     if value is pd.NaT:

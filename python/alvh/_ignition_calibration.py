@@ -99,7 +99,7 @@ class Calibration:
             how = {
                 "counted": "counted",
                 "extrapolated": "by an exponential tail through the counts",
-                "bound": "the upper end of the interval, as there were none",
+                "bound": "the upper end of the interval, as there were too few to extrapolate",
             }[basis]
             verdict = "shown" if high <= target else "not shown"
             said.append(
@@ -114,8 +114,8 @@ class Calibration:
             )
         if not self.is_met:
             said.append(
-                f"No factor up to {self.factors[-1]:g} can be said to meet both targets: the smallest without an alarm on "
-                "this tape was taken, or the largest where all have some."
+                f"No factor up to {self.factors[-1]:g} can be said to meet both targets: the smallest without an alarm "
+                "on this tape was taken, or the largest where all have some."
             )
         return said
 
@@ -125,7 +125,11 @@ class Calibration:
             "factor": self.factor,
             "hours": self.hours,
             "hours_per_day": self.hours_per_day,
-            "alarms_per_day": {"target": self.targets[0], "expected": self.expected[0], "basis": self.basis[0]},
+            "alarms_per_day": {
+                "target": self.targets[0],
+                "expected": self.expected[0],
+                "basis": self.basis[0],
+            },
             "confirmed_per_day": {
                 "target": self.targets[1],
                 "expected": self.expected[1],
@@ -192,8 +196,8 @@ def _rates(
     """Rate a day at each factor, and what it rests on.
 
     As counted where there are at least `least`. Below that an exponential in the factor, fitted where there are counts
-    (beyond the factors at which alarms crowd each other out, if two are left); without a fit the count, or the upper end
-    of its interval when it is 0.
+    (beyond the factors at which alarms crowd each other out, if two are left); without a fit the count, or the upper
+    end of its interval when it is 0.
     """
     factors = np.array(_FACTORS)
     rates = counts / days
@@ -214,8 +218,35 @@ def _rates(
     return rates, basis
 
 
+def _bound_by_alarms(
+    rates: npt.NDArray[np.float64],
+    basis: list[str],
+    early_rates: npt.NDArray[np.float64],
+    early_basis: list[str],
+) -> None:
+    """Every confirmed event was an alarm: its rate is at most that of alarms."""
+    for i in np.flatnonzero(early_rates < rates):
+        rates[i], basis[i] = early_rates[i], early_basis[i]
+
+
+def _taken(meets: npt.NDArray[np.bool_], early: npt.NDArray[np.int64]) -> tuple[int, bool]:
+    """Index of the factor taken, and whether it meets the targets.
+
+    The smallest of at least 1 from which on every one meets both; if there is none, from which on none has an alarm; if
+    there is none, the largest.
+    """
+    is_met = bool(meets[-1])
+    from_here = np.flatnonzero(np.logical_and.accumulate((meets if is_met else early == 0)[::-1])[::-1])
+    return (max(int(from_here[0]), _ONE) if from_here.size else len(_FACTORS) - 1), is_met
+
+
 def calibrate(
-    tape: Any, base: IgnitionConfig, early_target: float, confirmed_target: float, hours_per_day: float, until: Any
+    tape: Any,
+    base: IgnitionConfig,
+    early_target: float,
+    confirmed_target: float,
+    hours_per_day: float,
+    until: Any,
 ) -> IgnitionConfig:
     """See :meth:`alvh.IgnitionConfig.calibrate`."""
     given = (
@@ -249,13 +280,10 @@ def calibrate(
         )
     days = hours / hours_per_day
     rates = [_rates(np.array(counts), days, 5) for counts in (early, confirmed)]
+    _bound_by_alarms(*rates[1], *rates[0])
     targets = (float(early_target), float(confirmed_target))
-    # The smallest factor of at least 1 from which on every larger one meets both targets, too.
     meets = np.all([rate <= target for (rate, _), target in zip(rates, targets, strict=True)], axis=0)
-    is_met = bool(meets[-1])
-    fits = meets if is_met else np.array(early) == 0
-    from_here = np.flatnonzero(np.logical_and.accumulate(fits[::-1])[::-1])
-    at = max(int(from_here[0]), _ONE) if from_here.size else len(_FACTORS) - 1
+    at, is_met = _taken(meets, np.array(early))
     report = Calibration(
         factor=_FACTORS[at],
         hours=hours,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -182,7 +183,9 @@ class IgnitionConfig:
             raise ConfigError("CFG100", "IgnitionConfig", "fields", type(fields).__name__, "a JSON object")
         unknown = [name for name in fields if name not in _defaults()]
         if unknown:
-            raise ConfigError("CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields")
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+            )
         return cls(**fields)
 
     def replace(self, **changes: Any) -> IgnitionConfig:
@@ -205,7 +208,9 @@ class IgnitionConfig:
         """
         unknown = [name for name in changes if name not in _defaults()]
         if unknown:
-            raise ConfigError("CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields")
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+            )
         return dataclasses.replace(self, **{"calibration": None, **changes})
 
     @property
@@ -299,11 +304,10 @@ def instant(value: Any, name: str) -> int:
         return int(value)
     import pandas as pd
 
-    try:
+    stamp: Any = None
+    with contextlib.suppress(TypeError, ValueError):
         stamp = pd.Timestamp(value)
-    except (TypeError, ValueError):
-        stamp = pd.NaT
-    if stamp is pd.NaT or stamp.tzinfo is None:
+    if stamp is None or pd.isna(stamp) or stamp.tzinfo is None:
         rule = "ns since the epoch or a time stamp with a time zone"
         raise ConfigError("CFG108", "IgnitionConfig", name, repr(value), rule)
     return int(stamp.tz_convert("UTC").as_unit("ns").value)

@@ -75,14 +75,18 @@ def _sessions(calendar: Any, known: _Ns) -> tuple[_Ns, _Ns, npt.NDArray[Any], np
         zone = columns[0].dt.tz
         opens, closes = (column.dt.tz_convert("UTC").dt.as_unit("ns") for column in columns)
         dates = columns[0].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().to_numpy()
-        open_ns, close_ns = (column.dt.tz_localize(None).to_numpy().view(np.int64) for column in (opens, closes))
+        open_ns, close_ns = (
+            column.dt.tz_localize(None).to_numpy().view(np.int64) for column in (opens, closes)
+        )
         if np.any(close_ns <= open_ns) or np.any(open_ns[1:] < close_ns[:-1]):
             raise ConfigError("IGN026", "by_session", "calendar", "sessions that overlap", _CALENDARS)
     elif calendar is None or calendar == "24h":
         if known.size == 0:
             days = np.array([], "datetime64[D]")
         else:
-            first, last = (np.datetime64(int(ns), "ns").astype("datetime64[D]") for ns in (known[0], known[-1]))
+            first, last = (
+                np.datetime64(int(ns), "ns").astype("datetime64[D]") for ns in (known[0], known[-1])
+            )
             # Far enough that there is an open after the last close.
             days = np.arange(first - 1, last + 10)
         open_ns, close_ns, dates = _days(days) if calendar else _new_york(days)
@@ -128,18 +132,21 @@ def _bars(opens: _Ns, closes: _Ns, length: int | None) -> tuple[_Ns, _Ns, _Ns]:
 def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
     import pandas as pd
 
+    from alvh.ignition import OUTCOMES
+
     timeline, episodes, moves = (signal._raw[name] for name in ("timeline", "episodes", "transitions"))
     known = timeline["known"]
     # What became known long after its second is from before a pause: it says nothing about this bar.
     fresh = timeline["is_scored"] & (known - timeline["time"] <= round(signal.config.stale_after * 1e9))
-    stage = moves["stage"]
+    # An outcome leaves the stage of its clock as it was.
+    stage = np.where(moves["outcome"] == OUTCOMES.index("open"), moves["stage"], 0)
     n = start.size
     columns: dict[str, Any] = {name: np.full(n, np.nan) for name in ("score", "quick_ratio")}
     columns |= {name: np.zeros(n, np.int64) for name in ("episodes", "confirmed")}
     columns |= {name: np.zeros(n) for name in ("armed", "scored")}
     columns |= {name: np.full(n, _NEVER) for name in ("first_armed", "first_ignited")}
     detected = np.sort(episodes["detected"])
-    reverted = np.sort(episodes["end"][_names_of(episodes) == "reverted"])
+    reverted = np.sort(episodes["end"][episodes["outcome"] == OUTCOMES.index("reverted")])
     for i, (first, last) in enumerate(zip(start, end, strict=True)):
         rows = slice(*np.searchsorted(known, (first, last), "right"))
         scored = np.flatnonzero(fresh[rows])
@@ -161,15 +168,11 @@ def _values(signal: Signal, start: _Ns, end: _Ns) -> pd.DataFrame:
     return pd.DataFrame({"start": start, "end": end, **kept})
 
 
-def _names_of(episodes: Any) -> npt.NDArray[Any]:
-    from alvh.ignition import OUTCOMES
-
-    return np.array(OUTCOMES)[episodes["outcome"]]
-
-
 def _usable_from(end: _Ns, marks: _Ns) -> _Ns:
     after = np.searchsorted(marks, end, "right")
-    return np.where(after < marks.size, marks[np.minimum(after, marks.size - 1)], _NEVER) if marks.size else end
+    return (
+        np.where(after < marks.size, marks[np.minimum(after, marks.size - 1)], _NEVER) if marks.size else end
+    )
 
 
 def _relative(
@@ -178,9 +181,7 @@ def _relative(
     """Quick ratio over the median of the same slot in the sessions before."""
     import pandas as pd
 
-    now = pd.DataFrame(
-        {"session": frame["session"], "slot": slot, "ratio": frame["quick_ratio"]}
-    )
+    now = pd.DataFrame({"session": frame["session"], "slot": slot, "ratio": frame["quick_ratio"]})
     if past is not None:
         now = pd.concat([_earlier(past), now], ignore_index=True)
     now = now.drop_duplicates(["session", "slot"], keep="last")

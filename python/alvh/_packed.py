@@ -83,10 +83,16 @@ def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
     except EOFError as error:
         raise TruncatedError("FIL004", name, "file", "packed bytes that end early", "a whole file") from error
     except zipfile.BadZipFile as error:
-        kind = TruncatedError if "central directory" in str(error) or "not a zip file" in str(error) else DecodeError
+        kind = (
+            TruncatedError
+            if "central directory" in str(error) or "not a zip file" in str(error)
+            else DecodeError
+        )
         raise kind("FIL005", name, "file", repr(str(error))[:80], "a whole zip archive") from error
     except (gzip.BadGzipFile, zlib.error, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
-        raise DecodeError("FIL005", name, "file", repr(str(error))[:80], "packed bytes that are sound") from error
+        raise DecodeError(
+            "FIL005", name, "file", repr(str(error))[:80], "packed bytes that are sound"
+        ) from error
 
 
 def _limited(stream: Any, size: int, name: str) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ from alvh.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alvh.bench import OrderFlow, Stage
+    from alvh._alarm_score import Stage
+    from alvh._order_flow import OrderFlow
     from alvh.ignition import IgnitionConfig
 
 __all__ = ["DetectorSkill", "SkillRow"]
@@ -39,7 +40,8 @@ class SkillRow:
     found, of : int
         Ignitions that were found, and all.
     delay, delay_p90 : float
-        Median and 90 % quantile of the time from the ignition until the alarm was known [seconds]; NaN without any.
+        Median and 90 % quantile of the time from the ignition until the alarm was known [seconds]; infinite without
+        any.
     """
 
     clock: int
@@ -119,7 +121,7 @@ class DetectorSkill:
         return self._row(clock, displacement).recall_interval
 
     def delay(self, clock: int, displacement: float) -> float:
-        """Median time from the ignition until the alarm is known [seconds]; NaN where none was found."""
+        """Median time from the ignition until the alarm is known [seconds]; infinite where none was found."""
         return self._row(clock, displacement).delay
 
     @property
@@ -242,4 +244,4 @@ class DetectorSkill:
 
 
 def _quantile(values: Any, share: float) -> float:
-    return float(np.quantile(values, share, method="inverted_cdf")) if len(values) else math.nan
+    return float(np.quantile(values, share, method="inverted_cdf")) if len(values) else math.inf

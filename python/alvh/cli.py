@@ -103,7 +103,10 @@ def _fail(message: str, status: int) -> int:
 def _parser() -> _Parser:
     import alvh
 
-    parser = _Parser(prog="alvh", description="Iron-condor books with and without a VIX hedge, measured; momentum ignition in order books.")
+    parser = _Parser(
+        prog="alvh",
+        description="Iron-condor books with and without a VIX hedge, measured; momentum ignition in order books.",
+    )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="study|detect", parser_class=_Parser)
     study = commands.add_parser(

@@ -30,8 +30,8 @@ def read_dbn(
     """Read the records of one instrument; every record of the file is checked.
 
     Versions 1, 2 and 3 of the encoding, uncompressed or in any number of zstd frames, with or without the send time of
-    live streams. Files of more than 64 MB of records stay on the disk and are read, and checked, again whenever their
-    events are used; the memory needed does not depend on the length of the file.
+    live streams. Files of more than 64 MB of records, or 4 MB compressed, stay on the disk and are read, and checked,
+    again whenever their events are used; the memory needed does not depend on the length of the file.
 
     Parameters
     ----------

@@ -22,7 +22,9 @@ Date = str | dt.date
 _SIDES_HIDDEN = dt.date(2014, 7, 14)
 
 
-def _policies(given: str | Mapping[str, str], defaults: dict[str, str], allowed: Mapping[str, str]) -> dict[str, str]:
+def _policies(
+    given: str | Mapping[str, str], defaults: dict[str, str], allowed: Mapping[str, str]
+) -> dict[str, str]:
     """Policy of each anomaly; one word holds for those that can have it."""
     if isinstance(given, str):
         named = {name: given for name in defaults if given in allowed.get(name, "raise flag drop").split()}
@@ -32,7 +34,9 @@ def _policies(given: str | Mapping[str, str], defaults: dict[str, str], allowed:
     try:
         named = dict(given)
     except (TypeError, ValueError):
-        raise ConfigError("EVT001", "policy", "policy", repr(given)[:40], "raise, flag, drop or a mapping") from None
+        raise ConfigError(
+            "EVT001", "policy", "policy", repr(given)[:40], "raise, flag, drop or a mapping"
+        ) from None
     for name, policy in named.items():
         if name not in defaults:
             raise ConfigError("EVT004", "policy", "name", repr(name)[:40], " or ".join(defaults))
@@ -96,10 +100,11 @@ def read_lobster(
     """Read a day of LOBSTER: the messages and the book after each of them.
 
     Every message is an event with the book's levels after it (ten at most). Types 1 to 7 become A (submission),
-    C (partial cancellation, deletion), T (execution of a visible or a hidden order), X (cross), H, N, O (halted, quoting
-    again, trading again). A trade's side is its aggressor's, the other one than LOBSTER's direction, which is that of the
-    resting order. Hidden executions are counted; from 2014-07-14 on their side is unknown, as Nasdaq has said "buy" for
-    all of them since. A file that begins within a minute of 09:30 has an O before its first message.
+    C (partial cancellation, deletion), T (execution of a visible or a hidden order), X (cross), H, N, O
+    (halted, quoting again, trading again). A trade's side is its aggressor's, the other one than LOBSTER's
+    direction, which is that of the resting order. Hidden executions are counted; from 2014-07-14 on their
+    side is unknown, as Nasdaq has said "buy" for all of them since. A file that begins within a minute of
+    09:30 has an O before its first message.
 
     Parameters
     ----------
@@ -112,8 +117,8 @@ def read_lobster(
     symbol : str, optional
         Otherwise from the name of the message file.
     policy : {"raise", "flag", "drop"} or mapping, optional
-        ``"time_backwards"`` (default raise; flag: the clock stands still) and ``"off_grid_trade"``: hidden executions and
-        crosses between two ticks (default flag: the tick that is less extreme for the aggressor).
+        ``"time_backwards"`` (default raise; flag: the clock stands still) and ``"off_grid_trade"``: hidden
+        executions and crosses between two ticks (default flag: the tick that is less extreme for the aggressor).
 
     Returns
     -------
@@ -129,8 +134,8 @@ def read_lobster(
     DecodeError
         ``LOB002``, ``LOB006`` no numbers.
     TruncatedError
-        ``LOB008``, ``LOB009``: files that are empty or of unequal length. A row that is cut off within its last number
-        cannot be told from a whole one, unless the file is packed.
+        ``LOB008``, ``LOB009``: files that are empty or of unequal length. A row that is cut off within its
+        last number cannot be told from a whole one, unless the file is packed.
     LimitError, DataError
         ``FIL001``..``FIL007``: the files themselves.
     """
@@ -162,12 +167,13 @@ def read_binance(
 ) -> Tape:
     """Read a recording of Binance's streams: depth updates, best quotes, trades and snapshots of one instrument.
 
-    Lines are ``<time of receipt in ns> <message>``. The book is kept as the exchange documents it: an update must follow
-    the one before it (spot: ``U`` is the last ``u`` + 1; futures: ``pu`` is the last ``u``), and a snapshot is brought up
-    to date with the updates received before it. Until the first snapshot, and from a gap to the next one, events carry the
-    flag of a book that may be wrong; where no snapshot comes, the book that updates and best quotes have built anew is
-    believed after `warm_up`. Best quotes (``bookTicker``) that are newer than the depth lie over it and hide what is
-    beyond them until the depth has caught up. Trades are signed by ``m`` and change no book, as the depth tells the same.
+    Lines are ``<time of receipt in ns> <message>``. The book is kept as the exchange documents it: an update
+    must follow the one before it (spot: ``U`` is the last ``u`` + 1; futures: ``pu`` is the last ``u``), and
+    a snapshot is brought up to date with the updates received before it. Until the first snapshot, and from
+    a gap to the next one, events carry the flag of a book that may be wrong; where no snapshot comes, the
+    book that updates and best quotes have built anew is believed after `warm_up`. Best quotes
+    (``bookTicker``) that are newer than the depth lie over it and hide what is beyond them until the depth
+    has caught up. Trades are signed by ``m`` and change no book, as the depth tells the same.
 
     Parameters
     ----------
@@ -176,14 +182,15 @@ def read_binance(
     symbol : str, optional
         Instrument; needed where the file holds several.
     clock : {"receive", "exchange"}
-        Time of receipt, or the exchange's own (``T``, else ``E``; best quotes of spot have none and take the last).
+        Time of receipt, or the exchange's own (``T``, else ``E``; best quotes of spot have none and take the
+        last).
     warm_up : float
         Time after which a book without a snapshot is believed [s].
     tick_size, lot_size : float, optional
         One tick and one lot; otherwise the largest that all prices and sizes of the file are multiples of.
     policy : {"raise", "flag"} or mapping, optional
-        ``"time_backwards"``: default raise for the time of receipt, flag (the clock stands still) for the exchange's,
-        whose streams are not in step.
+        ``"time_backwards"``: default raise for the time of receipt, flag (the clock stands still) for the
+        exchange's, whose streams are not in step.
 
     Returns
     -------
@@ -238,38 +245,40 @@ def read_taq(
 ) -> Tape:
     """Read a day of consolidated quotes and trades of a US stock, in the layout of QuantConnect's LEAN.
 
-    Quotes come before trades of the same millisecond: the two tapes are stamped apart, and a trade is shown with a book
-    that is never older than it. A trade is signed by the quote before its millisecond (Lee and Ready 1991,
-    doi:10.1111/j.1540-6261.1991.tb02683.x): above the mid a buyer made it, below it a seller; at the mid, or without a
-    sound quote, the last change of price decides. Opening, reopening and closing prints and crosses are X events; prints
-    that are no executions at the market of their time (official prices, late, out of sequence, average, derived or prior
-    prices) are left out and counted as ``other_record``. There is an O at the open and an H at the close.
+    Quotes come before trades of the same millisecond: the two tapes are stamped apart, and a trade is shown
+    with a book that is never older than it. A trade is signed by the quote before its millisecond (Lee and
+    Ready 1991, doi:10.1111/j.1540-6261.1991.tb02683.x): above the mid a buyer made it, below it a seller; at
+    the mid, or without a sound quote, the last change of price decides. Opening, reopening and closing
+    prints and crosses are X events; prints that are no executions at the market of their time (official
+    prices, late, out of sequence, average, derived or prior prices) are left out and counted as
+    ``other_record``. There is an O at the open and an H at the close.
 
     Parameters
     ----------
     quotes : str or path-like
-        Rows ``ms since midnight in New York, bid price, bid size, ask price, ask size, exchange, condition, suspicious``,
-        prices in 1e-4 USD; plain, gzip or zip.
+        Rows ``ms since midnight in New York, bid price, bid size, ask price, ask size, exchange, condition,
+        suspicious``, prices in 1e-4 USD; plain, gzip or zip.
     trades : str or path-like
         Rows ``ms, price, size, exchange, condition, suspicious``.
     date : str or datetime.date, optional
         Day of the session; otherwise from the name of the quote file.
     kind : {"national", "venues"}
-        What the rows of quotes are: the best bid and offer of all exchanges (a side that is 0 has not changed; bid and ask
-        rows of one millisecond are one event), or the quotes of each exchange (a side that is 0 is empty there), which are
-        added up by price to at most ten levels.
+        What the rows of quotes are: the best bid and offer of all exchanges (a side that is 0 has not
+        changed; bid and ask rows of one millisecond are one event), or the quotes of each exchange (a side
+        that is 0 is empty there), which are added up by price to at most ten levels.
     session : tuple of str
         Open and close in New York.
     extended : bool
-        Whether events outside the session are kept. Otherwise they are counted as ``outside_session``; quotes before the
-        open still make the book at the open.
+        Whether events outside the session are kept. Otherwise they are counted as ``outside_session``;
+        quotes before the open still make the book at the open.
     tick_size : float, optional
         One tick [USD]; otherwise the largest that every quoted price is a multiple of.
     symbol : str, optional
         Name of the instrument.
     policy : {"raise", "flag", "drop"} or mapping, optional
         ``"time_backwards"`` (default raise), ``"suspicious"`` (rows the vendor marks; default drop) and
-        ``"off_grid_trade"``: trades between two ticks (default flag: the tick that is less extreme for the aggressor).
+        ``"off_grid_trade"``: trades between two ticks (default flag: the tick that is less extreme for the
+        aggressor).
 
     Returns
     -------
@@ -317,7 +326,9 @@ def read_taq(
 def _hours(session: tuple[str, str]) -> tuple[int, int]:
     try:
         open_, close = (dt.time.fromisoformat(text) for text in session)
-        open_ns, close_ns = ((t.hour * 3600 + t.minute * 60 + t.second) * 1_000_000_000 for t in (open_, close))
+        open_ns, close_ns = (
+            (t.hour * 3600 + t.minute * 60 + t.second) * 1_000_000_000 for t in (open_, close)
+        )
     except (AlvhError, AttributeError, TypeError, ValueError):
         open_ns, close_ns = 1, 0
     if open_ns >= close_ns:

@@ -125,7 +125,9 @@ def features(
         except (TypeError, ValueError):
             step = 0
         if step <= 0:
-            raise ConfigError("IGN024", "features", "every", repr(every), 'a duration such as "1s", or "event"')
+            raise ConfigError(
+                "IGN024", "features", "every", repr(every), 'a duration such as "1s", or "event"'
+            )
     columns = _core.ignition_features(native(tape), config.to_json(), clock, step)
     index = _times(columns.pop("time")).rename("time")
     frame = pd.DataFrame(columns, index=index, copy=False)
@@ -204,12 +206,13 @@ class Signal:
 
         raw = self._raw["episodes"]
         outcome = _names(raw["outcome"], OUTCOMES)
-        columns: dict[str, Any] = {
-            name: _times(raw[name], raw[f"{name}_event"] < 0) for name in _MOMENTS
-        }
+        columns: dict[str, Any] = {name: _times(raw[name], raw[f"{name}_event"] < 0) for name in _MOMENTS}
         columns |= {"side": raw["side"], "score": raw["score"]}
         columns["outcome"] = outcome
-        columns |= {"confirmed": raw["outcome"] == OUTCOMES.index("reverted"), "clock": np.array(self.config.clocks)[raw["clock"]]}
+        columns |= {
+            "confirmed": raw["outcome"] == OUTCOMES.index("reverted"),
+            "clock": np.array(self.config.clocks)[raw["clock"]],
+        }
         columns["was_armed"] = raw["was_armed"]
         columns |= {name: raw[name] * self.tick_size for name in _PRICES}
         columns |= {"retrace": raw["retrace"], "sigma": raw["sigma"] * self.tick_size}
@@ -221,10 +224,11 @@ class Signal:
 
     @functools.cached_property
     def transitions(self) -> pd.DataFrame:
-        """Every change of stage in the order in which it became known.
+        """Every change of stage and every outcome in the order in which they became known.
 
-        Columns ``time`` [UTC], ``event``, ``clock`` [seconds], ``side``, ``stage`` (idle, armed, ignited, cascade),
-        ``outcome`` (of the episode that ended here, else "open") and ``score``. The log only grows: that of a shorter
+        Columns ``time`` [UTC], ``event``, ``clock`` [seconds], ``side``, ``stage`` (of the clock from here on: idle,
+        armed, ignited, cascade), ``episode`` (row of :attr:`episodes`, -1 for none), ``outcome`` (of the episode that
+        ended here, else "open") and ``score``. The log only grows: that of a shorter
         tape is the beginning of that of a longer one.
         """
         import pandas as pd
@@ -273,8 +277,8 @@ class Signal:
     @property
     def thresholds(self) -> dict[str, Any]:
         """What has to be exceeded, as it was used; with the configuration's hash and, if so, how it was calibrated."""
-        names = ("clocks", "volume_ratio", "push_z", "velocity_z", "thinning", "move_bp", "idle_factor")
-        names += ("cascade_ticks", "cascade_sigma", "cascade_bp", "retrace_share", "retrace_windows")
+        names = ["clocks", "volume_ratio", "push_z", "velocity_z", "thinning", "move_bp", "idle_factor"]
+        names += ["cascade_ticks", "cascade_sigma", "cascade_bp", "retrace_share", "retrace_windows"]
         found: dict[str, Any] = {
             name: list(value) if isinstance(value := getattr(self.config, name), tuple) else value
             for name in names
@@ -455,7 +459,11 @@ class Signal:
 
     def __repr__(self) -> str:
         found = self.summary()
-        span = "" if found["start"] is None or not len(self.timeline) else f", {found['start']:%Y-%m-%d %H:%M:%S} UTC"
+        span = (
+            ""
+            if found["start"] is None or not len(self.timeline)
+            else f", {found['start']:%Y-%m-%d %H:%M:%S} UTC"
+        )
         return (
             f"Signal({found['events']:,} events{span}, {found['scored_seconds']:,.0f} s scored: "
             f"{found['alarms']} early alarms, {found['reverted']} confirmed)"

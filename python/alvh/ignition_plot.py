@@ -25,7 +25,7 @@ _BUY, _SELL = COLOURS[1], COLOURS[0]
 _OUTCOMES = {
     "reverted": (COLOURS[1], "v"),
     "continued": (COLOURS[0], "s"),
-    "expired": ("#8C8C8C", "o"),
+    "expired": (COLOURS[3], "o"),
     "open": (COLOURS[6], "D"),
 }
 _PHASES = {"armed": "#F6E8C3", "ignited": COLOURS[4], "cascade": COLOURS[1], "retrace": COLOURS[5]}
@@ -40,6 +40,7 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
     """Mid and score along the tape, with every episode and what became of it."""
     frame = signal.timeline
     figure = new_figure(11.0, 6.0) if figure is None else figure
+    price: Axes
     price, score = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     step = int(signal.config.clocks[0] * 1e9)
     if frame.empty:
@@ -47,7 +48,7 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
         price.text(0.5, 0.5, text, transform=price.transAxes, ha="center", color=GREY)
     times, broken = _broken(frame, max(step, round(signal.config.stale_after * 1e9)))
     price.plot(times, broken["mid"], color=GREY, linewidth=1.0)
-    score.plot(times, broken["score"], color=COLOURS[6], linewidth=1.0, drawstyle="steps-pre")
+    score.plot(times, broken["score"], color=COLOURS[6], linewidth=0.8, drawstyle="steps-pre")
     for level, text in zip(_RAMP, ("counts", "counts in full"), strict=True):
         score.axhline(level, color="#BBBBBB", linewidth=0.8, linestyle="--")
         score.annotate(
@@ -59,11 +60,15 @@ def timeline(signal: Signal, figure: Figure | None = None) -> Axes:
             ha="right",
             color=GREY,
             fontsize=7.5,
+            bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0},
+            zorder=4,
         )
     for start, stop in _spans(~frame["is_scored"].to_numpy()):
-        first, last = frame.index[start] - np.timedelta64(step, "ns"), frame.index[stop - 1]
+        ends = frame.index.to_numpy("M8[ns]").view(np.int64)
         for ax in (price, score):
-            ax.axvspan(_naive(first), _naive(last), color="#999999", alpha=0.18, linewidth=0)
+            ax.axvspan(
+                _moment(ends[start] - step), _moment(ends[stop - 1]), color="#999999", alpha=0.18, linewidth=0
+            )
     _mark_episodes(signal, price, score)
     price.set_ylabel("mid, currency")
     price.ticklabel_format(axis="y", style="plain", useOffset=False)
@@ -91,7 +96,12 @@ def _mark_episodes(signal: Signal, price: Axes, score: Axes) -> None:
             continue
         times = [_naive(when) for when in some["detected"]]
         label = f"{outcome} ({len(some)})"
-        style: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", "markeredgecolor": "white"}
+        style: dict[str, Any] = {
+            "color": colour,
+            "marker": marker,
+            "linestyle": "none",
+            "markeredgecolor": "white",
+        }
         price.plot(times, some["detected_price"], markersize=8, label=label, zorder=3, **style)
         score.plot(times, some["score"], markersize=7, zorder=3, **style)
         for first, last in zip(some["detected"], some["end"], strict=True):
@@ -109,6 +119,7 @@ def episode(signal: Signal, row: pd.Series[Any], figure: Figure | None = None) -
     if not (raw["bid_size"][:, 0].any() and raw["ask_size"][:, 0].any()):
         raise DataError("IGN027", "plot", "book", "no two-sided book in the window", "a book to draw")
     figure = new_figure(11.0, 7.5) if figure is None else figure
+    book: Axes
     band, book, volume = figure.subplots(3, 1, sharex=True, height_ratios=(0.28, 4, 1.3))
     edges = (start + np.linspace(0.0, 1.0, _STEPS + 1) * (stop - start)).astype("int64").view("M8[ns]")
     _heat_map(signal, figure, book, raw, edges)
@@ -124,8 +135,12 @@ def episode(signal: Signal, row: pd.Series[Any], figure: Figure | None = None) -
     book.set_xlim(edges[0], edges[-1])
     _time_axis(volume)
     way = "up" if row["side"] > 0 else "down"
-    title = f"{_name(signal)}: episode {row.name}, {way}, clock of {row['clock']:g} s, score {row['score']:.0f}, "
-    figure.suptitle(f"{title}{row['outcome']}, {abs(row['retrace']):.0%} retraced", x=0.01, ha="left", fontsize=12)
+    title = (
+        f"{_name(signal)}: episode {row.name}, {way}, clock of {row['clock']:g} s, score {row['score']:.0f}, "
+    )
+    figure.suptitle(
+        f"{title}{row['outcome']}, {abs(row['retrace']):.0%} retraced", x=0.01, ha="left", fontsize=12
+    )
     return book
 
 
@@ -168,7 +183,9 @@ def _heat_map(
     y = (low + bin_ticks * np.arange(rows + 1) - 0.5) * signal.tick_size
     norm = PowerNorm(0.6, 0.0, float(np.nanpercentile(depth, 99.5)))
     # Not down to black: lines and marks have to stand out on the fullest level.
-    greys = LinearSegmentedColormap.from_list("depth", matplotlib.colormaps["Greys"](np.linspace(0.06, 0.68, 64)))
+    greys = LinearSegmentedColormap.from_list(
+        "depth", matplotlib.colormaps["Greys"](np.linspace(0.06, 0.68, 64))
+    )
     mesh = ax.pcolormesh(edges, y, depth, cmap=greys, norm=norm, rasterized=True)
     label = "resting size, lots" if bin_ticks == 1 else f"resting size in {bin_ticks} ticks, lots"
     bar = figure.colorbar(mesh, ax=ax, pad=0.01, aspect=35, extend="max")
@@ -190,7 +207,7 @@ def _trades(
         mine = raw["side"] == ord(letter)
         area = 6.0 + 70.0 * sizes[mine] / largest
         price = raw["price"][mine] * signal.tick_size
-        look = {"marker": marker, "linewidths": 0.0, "label": text, "zorder": 3}
+        look: dict[str, Any] = {"marker": marker, "linewidths": 0.0, "label": text, "zorder": 3}
         ax.scatter(times[mine], price, s=area, c=colour, **look)
         bins = np.searchsorted(edges[::4], times[mine], "right") - 1
         total = np.bincount(np.clip(bins, 0, _STEPS // 4 - 1), sizes[mine], _STEPS // 4)
@@ -211,36 +228,42 @@ def _phases(row: pd.Series[Any], band: Axes, shaded: tuple[Axes, ...], start: in
     cascade = row["cascade"].value if has_cascade else end
     peak = max(row["peak"].value, cascade) if has_cascade else end
     marks = [row["onset"].value, row["detected"].value, cascade, peak, end]
-    for (name, colour), first, last in zip(_PHASES.items(), marks[:-1], marks[1:], strict=True):
+    for colour, first, last in zip(_PHASES.values(), marks[:-1], marks[1:], strict=True):
         first, last = max(first, start), min(last, stop)
         if last <= first:
             continue
-        left, right = (np.datetime64(moment, "ns") for moment in (first, last))
+        left, right = _moment(first), _moment(last)
         band.axvspan(left, right, color=colour, alpha=0.75, linewidth=0)
         for ax in shaded:
             ax.axvspan(left, right, color=colour, alpha=0.10, linewidth=0, zorder=0)
             ax.axvline(left, color=GREY, linewidth=0.7, linestyle=":")
     handles = [Patch(color=colour, alpha=0.75, linewidth=0, label=name) for name, colour in _PHASES.items()]
-    band.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.9), ncols=4, frameon=False, fontsize=8.5)
+    band.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.9), ncols=4, frameon=False, fontsize=8.5
+    )
     for ax in shaded:
-        ax.axvline(np.datetime64(min(end, stop), "ns"), color=GREY, linewidth=0.7, linestyle=":")
+        ax.axvline(_moment(min(end, stop)), color=GREY, linewidth=0.7, linestyle=":")
 
 
 def _spans(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of True as half-open ranges."""
+    """Find runs of True, as half-open ranges."""
     changes = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
     return [(int(first), int(last)) for first, last in zip(changes[::2], changes[1::2], strict=True)]
 
 
 def _broken(frame: pd.DataFrame, longest: int) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[np.float64]]]:
     """Columns with a gap wherever the feed paused, so that no line is drawn across it."""
-    times = frame.index.tz_localize(None).to_numpy()
+    times = frame.index.to_numpy("M8[ns]")
     at = np.flatnonzero(np.diff(times.view(np.int64)) > longest) + 1
     columns = {name: np.insert(frame[name].to_numpy(float), at, np.nan) for name in ("mid", "score")}
     return np.insert(times, at, times[at - 1] + np.timedelta64(1, "ns")), columns
 
 
-def _naive(stamp: pd.Timestamp) -> np.datetime64:
+def _moment(ns: int) -> Any:
+    return np.datetime64(int(ns), "ns")
+
+
+def _naive(stamp: pd.Timestamp) -> Any:
     # Matplotlib would show another zone where the user's configuration names one.
     return stamp.tz_localize(None).to_datetime64()
 
@@ -248,8 +271,9 @@ def _naive(stamp: pd.Timestamp) -> np.datetime64:
 def _time_axis(ax: Axes) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=4, maxticks=9)
-    formatter = ConciseDateFormatter(locator)
+    # Matplotlib does not say what these take.
+    locator: Any = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    formatter: Any = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
     # Seconds alone say little: 22:14:50, not 50.
     formatter.formats[4:] = ["%H:%M", "%H:%M:%S.%f"]
     formatter.zero_formats[4:] = ["%H:%M", "%H:%M:%S"]

@@ -152,4 +152,3 @@ class StudyPlot:
         frame = self._study.events()
         covered = frame[frame["skipped"] == ""].drop_duplicates("event")
         return list(zip(covered["start"], covered["end"], covered["event"], strict=True))
-

@@ -67,7 +67,9 @@ def random_steps(seed: int, n: int, pause: float = 0.05) -> list[Step]:
         bids = tuple((bid - k, int(sizes[0, k])) for k in range(counts[0]))
         asks = tuple((bid + spread + k, int(sizes[1, k])) for k in range(counts[1]))
         kind = str(rng.choice(["M", "A", "C", "T", "N"], p=[0.35, 0.15, 0.1, 0.38, 0.02]))
-        of = str(rng.choice([BID, ASK, NONE], p=[0.48 + 0.1 * np.tanh(trend), 0.48 - 0.1 * np.tanh(trend), 0.04]))
+        of = str(
+            rng.choice([BID, ASK, NONE], p=[0.48 + 0.1 * np.tanh(trend), 0.48 - 0.1 * np.tanh(trend), 0.04])
+        )
         flags = LAST if rng.random() < 0.9 else 0
         price: int | None = bid + (spread if of == BID else 0) + int(rng.integers(-1, 2))
         size = int(rng.integers(1, 40))

@@ -325,6 +325,31 @@ class Clock:
         }
 
 
+class Traders:
+    """Volume bought and sold by each participant."""
+
+    def __init__(self) -> None:
+        self.volume: dict[int, list[float]] = {}
+        self.total = [0.0, 0.0]
+
+    def print(self, who: int, size: int, sign: int) -> None:
+        way = 0 if sign > 0 else 1
+        self.volume.setdefault(who, [0.0, 0.0])[way] += size
+        self.total[way] += size
+
+
+@dataclass
+class Run:
+    """An alarm on its way to an outcome."""
+
+    number: int
+    episode: dict[str, Any]
+    traders: Traders
+    # Sum and number of the volume rates seen up to the peak, and after it.
+    push: list[float] = field(default_factory=lambda: [0.0, 0])
+    back: list[float] = field(default_factory=lambda: [0.0, 0])
+
+
 @dataclass
 class Machine:
     stage: str = "idle"
@@ -332,12 +357,9 @@ class Machine:
     onset: tuple[int, int] = (0, -1)
     armed_at: int = 0
     idle_until: int | None = None
-    episode: dict[str, Any] | None = None
-    # Sum and number of the volume rates seen up to the peak, and after it.
-    push: list[float] = field(default_factory=lambda: [0.0, 0])
-    back: list[float] = field(default_factory=lambda: [0.0, 0])
-    traders: dict[int, list[float]] = field(default_factory=dict)
-    traded: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    traders: Traders = field(default_factory=Traders)
+    run: Run | None = None
+    watched: list[Run] = field(default_factory=list)
 
 
 class Twin:
@@ -461,10 +483,11 @@ class Twin:
             self.flag("unsigned_trade")
         if sign and step.participant:
             for machine in self.machines:
-                if machine.stage != "idle":
-                    way = 0 if sign > 0 else 1
-                    machine.traders.setdefault(step.participant, [0.0, 0.0])[way] += step.size
-                    machine.traded[way] += step.size
+                if machine.stage == "armed":
+                    machine.traders.print(step.participant, step.size, sign)
+                for run in [machine.run, *machine.watched]:
+                    if run is not None:
+                        run.traders.print(step.participant, step.size, sign)
         if self.aggressor != (step.ts, step.side):
             self.aggressor, self.sweep_levels = (step.ts, step.side), 1
             self.totals.aggressors += 1
@@ -528,9 +551,13 @@ class Twin:
     def seconds(self, i: int, name: str) -> int:
         return round(self.config[name] * self.config["clocks"][i] * 1e9)
 
-    def enter(self, i: int, ts: int, stage: str, side: int = 0, outcome: str = "open", score: float = 0.0) -> None:
-        self.machines[i].stage = stage
-        self.transitions.append((ts, self.n, self.config["clocks"][i], side, stage, outcome, score))
+    def log(self, i: int, ts: int, run: Run | None = None, score: float = 0.0) -> None:
+        side, number, outcome = 0, -1, "open"
+        if run is not None:
+            side, number, outcome = run.episode["side"], run.number, run.episode["outcome"]
+            score = run.episode["score"]
+        stage = self.machines[i].stage
+        self.transitions.append((ts, self.n, self.config["clocks"][i], side, stage, number, outcome, score))
 
     def abandon_all(self, ts: int) -> None:
         for i in range(3):
@@ -539,10 +566,15 @@ class Twin:
     def abandon(self, i: int, ts: int) -> None:
         machine = self.machines[i]
         machine.held_since = None
-        if machine.stage == "armed":
-            self.enter(i, ts, "idle")
-        elif machine.stage in ("ignited", "cascade"):
-            self.finish(i, ts, "expired")
+        while machine.watched:
+            run = machine.watched.pop()
+            self.finish(i, ts, run, "expired")
+            self.log(i, ts, run)
+        if machine.run is not None:
+            self.settle(i, ts, "expired")
+        elif machine.stage == "armed":
+            machine.stage = "idle"
+            self.log(i, ts)
 
     def score(self, i: int, direction: int) -> float:
         clock, config = self.clocks[i], self.config
@@ -554,32 +586,72 @@ class Twin:
             min(max(clock.thinning(consumed), 0.0), 2.0),
             min(max(clock.cascade_share, 0.0), 1.0),
         )
-        x = sum(w * f for w, f in zip(config["score_weights"], features, strict=True)) - config["score_offset"]
+        x = (
+            sum(w * f for w, f in zip(config["score_weights"], features, strict=True))
+            - config["score_offset"]
+        )
         return 100 / (1 + math.exp(-x))
 
     def machine_step(self, i: int, ts: int) -> None:
         machine, clock, config = self.machines[i], self.clocks[i], self.config
-        quiet = abs(clock.distance) <= max(config["arm_move_ticks"], clock.book.spread / 2 + 0.5)
-        arms = clock.burst >= config["volume_ratio"][i] and quiet
+        for run in list(machine.watched):
+            outcome = self.follow(i, ts, run)
+            if outcome is not None:
+                machine.watched.remove(run)
+                self.finish(i, ts, run, outcome)
+                self.log(i, ts, run)
+        may_alarm = machine.idle_until is None or ts >= machine.idle_until
         if machine.stage == "idle":
-            if machine.idle_until is not None and ts < machine.idle_until:
-                return
-            if arms:
+            quiet = abs(clock.distance) <= max(config["arm_move_ticks"], clock.book.spread / 2 + 0.5)
+            if clock.burst >= config["volume_ratio"][i] and quiet:
                 machine.held_since = machine.held_since or (ts, self.n)
                 if ts - machine.held_since[0] >= self.seconds(i, "arm_hold"):
-                    machine.onset, machine.armed_at = machine.held_since, ts
-                    machine.traders, machine.traded = {}, [0.0, 0.0]
-                    self.enter(i, ts, "armed")
+                    machine.onset, machine.armed_at, machine.stage = machine.held_since, ts, "armed"
+                    machine.traders = Traders()
+                    self.log(i, ts)
             else:
                 machine.held_since = None
-            self.may_ignite(i, ts)
+            if may_alarm:
+                self.may_ignite(i, ts)
         elif machine.stage == "armed":
-            self.may_ignite(i, ts)
+            if may_alarm:
+                self.may_ignite(i, ts)
             if machine.stage == "armed" and ts - machine.armed_at > self.seconds(i, "arm_timeout"):
-                self.enter(i, ts, "idle")
-                machine.held_since = None
+                machine.stage, machine.held_since = "idle", None
+                self.log(i, ts)
         else:
-            self.follow(i, ts)
+            self.lead(i, ts)
+
+    def lead(self, i: int, ts: int) -> None:
+        """The run that holds the stage of the clock."""
+        machine, clock = self.machines[i], self.clocks[i]
+        run = machine.run
+        assert run is not None
+        episode, d = run.episode, run.episode["side"]
+        for name, value, best in (
+            ("push_z", clock.push_z * d, max),
+            ("velocity_z", clock.velocity_z * d, max),
+            ("volume_burst", clock.burst, max),
+            ("thinning", clock.thinning(1 if d > 0 else 0), min),
+            ("cascade_share", clock.cascade_share, max),
+            ("levels_swept", float(clock.swept), max),
+            ("score", self.score(i, d), max),
+        ):
+            episode[name] = best(episode[name], value)
+        outcome = self.follow(i, ts, run)
+        if outcome is not None:
+            self.settle(i, ts, outcome)
+        elif machine.stage == "ignited" and episode["cascade"][1] >= 0:
+            machine.stage = "cascade"
+            self.log(i, ts, run)
+        elif machine.stage == "cascade" and ts - episode["peak"][0] >= self.seconds(i, "cool_down"):
+            machine.stage, machine.held_since, machine.run = "idle", None, None
+            self.log(i, ts, run)
+            machine.watched.append(run)
+            if len(machine.watched) > 8:
+                oldest = machine.watched.pop(0)
+                self.finish(i, ts, oldest, "expired")
+                self.log(i, ts, oldest)
 
     def may_ignite(self, i: int, ts: int) -> None:
         machine, clock, config = self.machines[i], self.clocks[i], self.config
@@ -599,16 +671,12 @@ class Twin:
         if not ignites:
             return
         now = (ts, self.n)
-        if not was_armed:
-            machine.onset = now
-            machine.traders, machine.traded = {}, [0.0, 0.0]
-        score = self.score(i, d)
-        machine.episode = {
+        episode = {
             "clock": config["clocks"][i],
             "side": d,
             "outcome": "open",
             "was_armed": was_armed,
-            "onset": machine.onset,
+            "onset": machine.onset if was_armed else now,
             "detected": now,
             "cascade": (0, -1),
             "peak": now,
@@ -618,7 +686,7 @@ class Twin:
             "peak_price": clock.book.mid,
             "end_price": NAN,
             "retrace": 0.0,
-            "score": score,
+            "score": self.score(i, d),
             "push_z": abs(push),
             "velocity_z": d * clock.velocity_z,
             "volume_burst": clock.burst,
@@ -631,37 +699,25 @@ class Twin:
             "participant_share": NAN,
             "participant_reversal": NAN,
         }
-        self.episodes.append(machine.episode)
-        machine.push, machine.back = [0.0, 0], [0.0, 0]
-        self.enter(i, ts, "ignited", d, "open", score)
+        machine.run = Run(len(self.episodes), episode, machine.traders if was_armed else Traders())
+        machine.traders, machine.stage = Traders(), "ignited"
+        self.episodes.append(episode)
+        self.log(i, ts, machine.run)
 
-    def follow(self, i: int, ts: int) -> None:
-        machine, clock, config = self.machines[i], self.clocks[i], self.config
-        episode = machine.episode
-        assert episode is not None
+    def follow(self, i: int, ts: int, run: Run) -> str | None:
+        """Move a run on by a cell; its outcome if it has one now."""
+        clock, config, episode = self.clocks[i], self.config, run.episode
         d, mid = episode["side"], clock.book.mid
-        consumed = 1 if d > 0 else 0
-        score = self.score(i, d)
-        for name, value, best in (
-            ("push_z", clock.push_z * d, max),
-            ("velocity_z", clock.velocity_z * d, max),
-            ("volume_burst", clock.burst, max),
-            ("thinning", clock.thinning(consumed), min),
-            ("cascade_share", clock.cascade_share, max),
-            ("levels_swept", float(clock.swept), max),
-            ("score", score, max),
-        ):
-            episode[name] = best(episode[name], value)
         if (mid - episode["peak_price"]) * d > 0:
             episode["peak"], episode["peak_price"] = (ts, self.n), mid
-            machine.push = [machine.push[0] + machine.back[0], machine.push[1] + machine.back[1]]
-            machine.back = [0.0, 0]
-        part = machine.push if episode["peak"][0] == ts else machine.back
+            run.push = [run.push[0] + run.back[0], run.push[1] + run.back[1]]
+            run.back = [0.0, 0]
+        part = run.push if episode["peak"][0] == ts else run.back
         part[0] += clock.mid_sums["volume"].sum / config["tau_mid"]
         part[1] += 1
         moved = (episode["peak_price"] - episode["reference_price"]) * d
         episode["retrace"] = (episode["peak_price"] - mid) * d / moved if moved > 0 else 0.0
-        if machine.stage == "ignited":
+        if episode["cascade"][1] < 0:
             enough = max(
                 config["cascade_ticks"],
                 config["cascade_sigma"][i] * episode["sigma"],
@@ -670,31 +726,36 @@ class Twin:
             if moved >= enough:
                 episode["cascade"] = (ts, self.n)
                 episode["branching_jump"] = clock.features()["branching_change"]
-                self.enter(i, ts, "cascade", d, "open", score)
             elif ts - episode["detected"][0] > self.seconds(i, "cascade_window"):
-                self.finish(i, ts, "expired")
+                return "expired"
         elif ts - episode["peak"][0] > round(config["retrace_windows"][i] * 1e9):
-            self.finish(i, ts, "continued")
-        elif episode["retrace"] >= config["retrace_share"] and self.is_quieter(machine):
-            self.finish(i, ts, "reverted")
+            return "continued"
+        elif episode["retrace"] >= config["retrace_share"] and self.is_quieter(run):
+            return "reverted"
+        return None
 
     @staticmethod
-    def is_quieter(machine: Machine) -> bool:
+    def is_quieter(run: Run) -> bool:
         # Means compared without a division, so that no steps after the peak are not quieter.
-        return machine.back[0] * machine.push[1] < machine.push[0] * machine.back[1]
+        return run.back[0] * run.push[1] < run.push[0] * run.back[1]
 
-    def finish(self, i: int, ts: int, outcome: str) -> None:
-        machine, clock = self.machines[i], self.clocks[i]
-        episode = machine.episode
-        assert episode is not None
-        episode["outcome"], episode["end"], episode["end_price"] = outcome, (ts, self.n), clock.book.mid
+    def settle(self, i: int, ts: int, outcome: str) -> None:
+        machine = self.machines[i]
+        run = machine.run
+        assert run is not None
+        self.finish(i, ts, run, outcome)
+        machine.idle_until = run.episode["peak"][0] + self.seconds(i, "cool_down")
+        machine.run, machine.held_since, machine.stage = None, None, "idle"
+        self.log(i, ts, run)
+
+    def finish(self, i: int, ts: int, run: Run, outcome: str) -> None:
+        episode, volumes = run.episode, run.traders.volume
+        episode["outcome"], episode["end"] = outcome, (ts, self.n)
+        episode["end_price"] = self.clocks[i].book.mid
         with_it = 0 if episode["side"] > 0 else 1
-        heaviest = max(machine.traders, key=lambda who: machine.traders[who][with_it], default=None)
-        if heaviest is not None and machine.traders[heaviest][with_it] > 0:
-            volume = machine.traders[heaviest]
+        heaviest = max(volumes, key=lambda who: volumes[who][with_it], default=None)
+        if heaviest is not None and volumes[heaviest][with_it] > 0:
+            volume = volumes[heaviest]
             episode["participant"] = heaviest
-            episode["participant_share"] = volume[with_it] / machine.traded[with_it]
+            episode["participant_share"] = volume[with_it] / run.traders.total[with_it]
             episode["participant_reversal"] = volume[1 - with_it] / volume[with_it]
-        machine.episode, machine.held_since = None, None
-        machine.idle_until = ts + self.seconds(i, "cool_down")
-        self.enter(i, ts, "idle", episode["side"], outcome, episode["score"])

@@ -16,7 +16,7 @@ fn clock_of(time: &str) -> Result<Clock> {
     match time {
         "receive" => Ok(Clock::Receive),
         "event" => Ok(Clock::Event),
-        _ => Err(Error::config(Fault::new("DBN036", "read_dbn", "time", format!("'{time}'"), "receive or event"))),
+        _ => Err(Error::config(Fault::new("DBN041", "read_dbn", "time", format!("'{time}'"), "receive or event"))),
     }
 }
 
@@ -25,7 +25,7 @@ fn others_of(policy: &str) -> Result<Others> {
         "flag" => Ok(Others::Flag),
         "raise" => Ok(Others::Raise),
         _ => {
-            let fault = Fault::new("DBN037", "read_dbn", "other_instruments", format!("'{policy}'"), "flag or raise");
+            let fault = Fault::new("DBN042", "read_dbn", "other_instruments", format!("'{policy}'"), "flag or raise");
             Err(Error::config(fault))
         }
     }

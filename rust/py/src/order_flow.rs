@@ -96,6 +96,7 @@ impl PyTally {
         totals.set_item("hits", tally.hits)?;
         totals.set_item("wrong_side", tally.wrong_side)?;
         totals.set_item("repeats", tally.repeats)?;
+        totals.set_item("ignored", tally.ignored)?;
         for i in 0..FALSE_NAMES.len() {
             totals.set_item(format!("false_{}", FALSE_NAMES[i]), tally.false_alarms[i])?;
         }

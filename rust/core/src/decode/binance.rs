@@ -179,7 +179,12 @@ impl Feed {
                 None => self.symbol = Some(symbol.to_owned()),
                 Some(own) if own == symbol => {}
                 Some(own) if self.options.symbol.is_none() => {
-                    let fault = place.fault("BIN003", "s", format!("{symbol:?}"), format!("{own:?} as before"));
+                    let fault = place.fault(
+                        "BIN003",
+                        "s",
+                        shown(symbol.as_bytes()),
+                        format!("{} as before", shown(own.as_bytes())),
+                    );
                     return Err(Error::schema(fault.hint("pass symbol= to take one of several instruments")));
                 }
                 Some(_) => {
@@ -239,11 +244,7 @@ impl Feed {
     }
 
     fn update(&mut self, ts: i64, message: &Message<'_>, place: &Place<'_>) -> Result<()> {
-        let id = |field: &str, id: Option<i64>| {
-            id.filter(|id| (0..i64::MAX).contains(id))
-                .ok_or_else(|| Error::decode(place.fault("BIN006", field, format!("{id:?}"), "an update id")))
-        };
-        let (first, last) = (id("U", message.first_id)?, id("u", message.last_id)?);
+        let (first, last) = (self.id("U", message.first_id, place)?, self.id("u", message.last_id, place)?);
         if first > last {
             return Err(Error::data(place.fault("BIN006", "U", first.to_string(), format!("at most u = {last}"))));
         }
@@ -310,7 +311,7 @@ impl Feed {
     }
 
     fn snapshot(&mut self, ts: i64, message: &Message<'_>, place: &Place<'_>) -> Result<()> {
-        let id = message.last_update_id.unwrap_or_default();
+        let id = self.id("lastUpdateId", message.last_update_id, place)?;
         let rows = [
             self.rows(message.snapshot_bids.as_ref(), "bids", place)?,
             self.rows(message.snapshot_asks.as_ref(), "asks", place)?,
@@ -342,10 +343,7 @@ impl Feed {
         let text = |value: Option<&str>| value.map_or_else(|| "nothing".to_owned(), |text| shown(text.as_bytes()));
         let bid = self.pair(message.best_bid(), message.bid_size, "b", place)?;
         let ask = self.pair(message.best_ask(), message.ask_size, "a", place)?;
-        let id = message.last_id.filter(|id| (0..i64::MAX).contains(id));
-        let id = id.ok_or_else(|| {
-            Error::decode(place.fault("BIN006", "u", format!("{:?}", message.last_id), "an update id"))
-        })?;
+        let id = self.id("u", message.last_id, place)?;
         // A side without orders has no price.
         if bid.1 > 0 && ask.1 > 0 && bid.0 >= ask.0 {
             let expected = format!("below the best ask {}", text(message.best_ask()));
@@ -383,6 +381,13 @@ impl Feed {
         let aggressor = if is_buyer_maker { side::ASK } else { side::BID };
         self.emit(ts, action::TRADE, aggressor, price, size, flag::LAST);
         Ok(())
+    }
+
+    fn id(&self, field: &str, id: Option<i64>, place: &Place<'_>) -> Result<i64> {
+        id.filter(|id| (0..i64::MAX).contains(id)).ok_or_else(|| {
+            let value = id.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
+            Error::decode(place.fault("BIN006", field, value, "an update id"))
+        })
     }
 
     fn rows(&mut self, levels: Option<&Levels<'_>>, field: &str, place: &Place<'_>) -> Result<Vec<Row>> {
@@ -751,7 +756,7 @@ mod tests {
         let line = spot(9, 2, 2, "", "");
         let cut = text(&line[..line.len() - 3]);
         assert!(cut.starts_with("BIN002 f:line 2 message: got EOF"), "{cut}");
-        assert!(text(&line.replace("\"X\"", "\"Y\"")).starts_with("BIN003 f:line 2 s: got \"Y\", expected \"X\""));
+        assert!(text(&line.replace("\"X\"", "\"Y\"")).starts_with("BIN003 f:line 2 s: got 'Y', expected 'X'"));
         assert!(text(&line.replace("\"u\":2", "\"u\":1")).starts_with("BIN006 f:line 2 U: got 2, expected at most"));
         assert!(text(&spot(9, 2, 2, r#"["x","1"]"#, "")).starts_with("BIN007 f:line 2 b: got 'x'"));
         assert!(text(&spot(9, 2, 2, r#"["1.123456789","1"]"#, "")).starts_with("BIN007 f:line 2 b: got '1.123456789'"));

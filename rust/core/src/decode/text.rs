@@ -188,7 +188,8 @@ pub fn grid_of(given: Option<f64>, found: i64, places: u32, source: &str, field:
 pub fn trade_ticks(price: i64, tick: i64, aggressor: u8) -> (i64, bool) {
     let down = price.div_euclid(tick);
     let is_exact = price.rem_euclid(tick) == 0;
-    (if is_exact || aggressor != side::ASK { down } else { down + 1 }, is_exact)
+    let ticks = if is_exact || aggressor != side::ASK { down } else { down + 1 };
+    (ticks.max(1), is_exact)
 }
 
 #[cfg(test)]
@@ -243,5 +244,6 @@ mod tests {
         assert_eq!(trade_ticks(1_050, 100, side::BID), (10, false));
         assert_eq!(trade_ticks(1_050, 100, side::ASK), (11, false));
         assert_eq!(trade_ticks(1_100, 100, side::ASK), (11, true));
+        assert_eq!(trade_ticks(50, 100, side::BID), (1, false));
     }
 }

@@ -215,12 +215,12 @@ impl Detector {
     /// Times must not go back and the book must be the one after the event: the callers see to both.
     #[inline]
     pub fn step(&mut self, event: &Event, first_changed: usize, depth: &Depth) {
-        self.step_changed(event, ALL_LEVELS << first_changed & ALL_LEVELS, depth);
+        self.step_changed::<false>(event, ALL_LEVELS << first_changed & ALL_LEVELS, depth);
     }
 
-    /// The same with one bit for every level of the book that may have changed.
+    /// The same with one bit for every level of the book that may have changed; `EXACT` says that nearly all of them have.
     #[inline(always)]
-    pub(super) fn step_changed(&mut self, event: &Event, changed: u32, depth: &Depth) {
+    pub(super) fn step_changed<const EXACT: bool>(&mut self, event: &Event, changed: u32, depth: &Depth) {
         if event.ts >= self.state.cell_end && self.state.is_whole {
             self.close(event.ts);
         }
@@ -238,14 +238,14 @@ impl Detector {
         }
         self.state.is_whole = event.is_last();
         if event.is_last() {
-            self.boundary(depth);
+            self.boundary::<EXACT>(depth);
         }
         self.state.events += 1;
     }
 
     /// The book is whole: what changed since it last was is one step.
     #[inline(always)]
-    fn boundary(&mut self, depth: &Depth) {
+    fn boundary<const EXACT: bool>(&mut self, depth: &Depth) {
         let mut changed = std::mem::take(&mut self.state.changed);
         if self.state.is_rebasing {
             if changed != 0 {
@@ -257,8 +257,15 @@ impl Detector {
             let k = changed.trailing_zeros() as usize;
             changed &= changed - 1;
             let (Some(old), Some(&new)) = (self.depth.get_mut(k), depth.get(k)) else { return };
-            // A level that came back to what it was, or never left it, adds nothing.
             let before = *old;
+            // A level that came back to what it was, or never left it, adds nothing.
+            let difference = (before.bid_price ^ new.bid_price)
+                | (before.ask_price ^ new.ask_price)
+                | (before.bid_size ^ new.bid_size)
+                | (before.ask_size ^ new.ask_size);
+            if !EXACT && difference == 0 {
+                continue;
+            }
             let e = order_flow_imbalance(&before, &new) as f64;
             self.totals.multi_level += LEVEL_WEIGHTS[k] * e;
             // Field by field: a copy of the whole would wait for the stores of its parts.
@@ -266,7 +273,7 @@ impl Detector {
             old.ask_price = new.ask_price;
             old.bid_size = new.bid_size;
             old.ask_size = new.ask_size;
-            if k == 0 && before != new {
+            if k == 0 && difference != 0 {
                 self.totals.imbalance += e;
                 self.totals.imbalance_squared += e * e;
                 self.totals.lost += depth_lost(&before, &new) as f64;
@@ -439,7 +446,7 @@ impl Detector {
             clock.pending.sold_low += low;
             let multiple = self.plan.multiples[i];
             if cell >= (clock.cell + 1) * multiple {
-                let own_cell = cell.div_euclid(multiple);
+                let own_cell = if multiple == 1 { cell } else { cell.div_euclid(multiple) };
                 clock.close(own_cell, &self.view, &self.plan.decays);
                 self.extremes[i].advance(own_cell.div_euclid(CELLS_PER_UNIT));
                 let sight =

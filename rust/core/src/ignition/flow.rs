@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::events::{Event, LEVELS, Level, side};
+use crate::math::{exp, exp_plain, has_plain_exp};
 
 /// Multi-level order-flow imbalance is kept in units of 1/2520 contracts, so that the weights 1/k are whole.
 pub const LEVEL_WEIGHTS: [f64; LEVELS] = [2520.0, 1260.0, 840.0, 630.0, 504.0, 420.0, 360.0, 315.0, 280.0, 252.0];
@@ -342,9 +343,12 @@ impl HawkesIntensity {
 
     fn decayed(&self, ts: i64) -> [f64; 3] {
         let passed = (ts - self.ts) as f64;
-        std::array::from_fn(|i| {
-            if self.sums[i] > 0.0 { self.sums[i] * crate::math::exp(-passed / HAWKES_TAUS[i]) } else { 0.0 }
-        })
+        // One vector where the fastest kernel's decay is a normal number, and with it the others'.
+        if has_plain_exp(passed / HAWKES_TAUS[0]) {
+            std::array::from_fn(|i| self.sums[i] * exp_plain(-passed / HAWKES_TAUS[i]))
+        } else {
+            std::array::from_fn(|i| self.sums[i] * exp(-passed / HAWKES_TAUS[i]))
+        }
     }
 
     /// Events a second as seen by each kernel.

@@ -15,13 +15,13 @@ const BLOCK: usize = 4_096;
 /// Refuses a tape whose events come without a book: trades alone.
 ///
 /// # Errors
-/// `Error::Schema` (`IGN004`).
+/// `Error::Schema` (`IGN005`).
 pub fn require_book(tape: &Tape) -> Result<()> {
     if tape.feed != Feed::Depth(0) {
         return Ok(());
     }
     let expected = "orders, price levels or quotes: the detector looks at the book";
-    Err(Error::schema(Fault::new("IGN004", &tape.source, "schema", "trades without a book", expected)))
+    Err(Error::schema(Fault::new("IGN005", &tape.source, "schema", "trades without a book", expected)))
 }
 
 /// Steps a stream over a tape, as a detection does, and lets `look` see every event and the detector after it;

@@ -109,10 +109,10 @@ impl Switch {
     /// Factor on rates when busy; that of calm times makes the mean 1. Ours.
     const BUSY: f64 = 5.0;
 
-    /// Lets `seconds` pass.
+    /// Lets `seconds` pass, in steps of which the lengths are the means exactly.
     pub fn pass(&mut self, seconds: f64, draw: &mut Draw) {
         let length = if self.is_busy { Self::LENGTHS.1 } else { Self::LENGTHS.0 };
-        if draw.happens(1.0 - exp(-seconds / length)) {
+        if draw.happens(seconds / length) {
             self.is_busy = !self.is_busy;
         }
     }

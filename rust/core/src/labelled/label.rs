@@ -83,7 +83,17 @@ pub fn order_flow(
         return Err(Error::config(fault));
     }
     let flow = simulate(config, seed, hours, feed, with_participants, go_on)?;
-    let labels = measure(&flow.ladder.path, &flow.scripts);
+    let mut labels = measure(&flow.ladder.path, &flow.scripts);
+    for label in &mut labels {
+        let is_untrue = match label.kind {
+            Kind::Ignition => label.half_back == 0,
+            Kind::Informed => label.half_back != 0,
+            _ => false,
+        };
+        if is_untrue {
+            label.kind = Kind::Unclear;
+        }
+    }
     let source = format!("order_flow(seed={seed})");
     let mut tape = Tape::of_columns(&source, &config.symbol, config.tick_size, config.lot_size, flow.ladder.columns);
     tape.feed = feed;

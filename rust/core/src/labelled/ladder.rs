@@ -36,6 +36,8 @@ pub struct Ladder {
     feed: Feed,
     with_participants: bool,
     next_id: u64,
+    /// While it is set, no event says that the book is whole.
+    pub is_unfinished: bool,
     /// Twice the mid by the time of its change.
     pub path: Vec<(i64, i64)>,
 }
@@ -63,6 +65,7 @@ impl Ladder {
             feed,
             with_participants,
             next_id: 1,
+            is_unfinished: false,
             path: Vec::new(),
         }
     }
@@ -103,6 +106,7 @@ impl Ladder {
     }
 
     fn write(&mut self, ts: i64, what: u8, of: u8, price: i64, size: i64, order: (u64, u64), is_last: bool) {
+        let is_last = is_last && !self.is_unfinished;
         let level_flag = if self.feed == Feed::Levels && what != action::TRADE { flag::LEVEL } else { 0 };
         let flags = if is_last { flag::LAST } else { 0 } | level_flag;
         let event = Event { ts, price, size, order_id: order.0, participant: order.1, action: what, side: of, flags };

@@ -1,8 +1,8 @@
 //! Event-level scoring of alarms against labels.
 //!
 //! An alarm in `[ignition - 0.5 s, end]` of an ignition is true; the first finds it, later ones of the same label are
-//! repeats, which count neither as true nor as false and are reported. Every other alarm is false, also the one at
-//! a decoy.
+//! repeats, which count neither as true nor as false and are reported, as are alarms at an unclear label. Every other
+//! alarm is false, also the one at a decoy.
 
 use super::label::Label;
 use super::script::Kind;
@@ -100,6 +100,8 @@ pub struct Tally {
     pub wrong_side: u64,
     /// Later alarms of an ignition that had been found.
     pub repeats: u64,
+    /// Alarms at unclear labels.
+    pub ignored: u64,
     /// False alarms: in the background, at informed moves, at volume without a move, at sweeps, at shams.
     pub false_alarms: [u64; FALSE_NAMES.len()],
     /// Number of decoys: 0, informed, volume only, sweeps, shams.
@@ -115,6 +117,7 @@ impl Tally {
         self.hits += other.hits;
         self.wrong_side += other.wrong_side;
         self.repeats += other.repeats;
+        self.ignored += other.ignored;
         self.hours += other.hours;
         for i in 0..FALSE_NAMES.len() {
             self.false_alarms[i] += other.false_alarms[i];
@@ -208,11 +211,16 @@ pub fn tally(alarms: &[Alarm], labels: &[Label], path: &[(i64, i64)], span: (i64
         }
         // A decoy draws alarms from its first volume on.
         let decoy = labels.iter().find(|l| !l.is_true() && alarm.ts >= l.onset - BEFORE && alarm.ts <= l.end);
-        result.false_alarms[decoy.map_or(0, |label| label.kind as usize)] += 1;
+        match decoy.map(|label| label.kind) {
+            Some(Kind::Unclear) => result.ignored += 1,
+            kind => result.false_alarms[kind.map_or(0, |kind| kind as usize)] += 1,
+        }
     }
     for (label, alarm) in labels.iter().zip(first) {
         if !label.is_true() {
-            result.decoys[label.kind as usize] += 1;
+            if label.kind != Kind::Unclear {
+                result.decoys[label.kind as usize] += 1;
+            }
             continue;
         }
         let (mut latency, mut share) = (f64::NAN, f64::NAN);
@@ -233,8 +241,7 @@ pub fn tally(alarms: &[Alarm], labels: &[Label], path: &[(i64, i64)], span: (i64
 }
 
 /// Kinds of false alarms by number.
-pub const FALSE_NAMES: [&str; Kind::NAMES.len()] =
-    ["background", Kind::NAMES[1], Kind::NAMES[2], Kind::NAMES[3], Kind::NAMES[4]];
+pub const FALSE_NAMES: [&str; 5] = ["background", Kind::NAMES[1], Kind::NAMES[2], Kind::NAMES[3], Kind::NAMES[4]];
 
 #[cfg(test)]
 mod tests {
@@ -274,6 +281,7 @@ mod tests {
             label(Kind::Ignition, 300, 12.0),
             label(Kind::Sweep, 400, 3.0),
             label(Kind::Ignition, 500, 20.0),
+            label(Kind::Unclear, 600, 5.0),
         ];
         let alarms = [
             alarm(99_499, 1),   // Just too early.
@@ -284,10 +292,11 @@ mod tests {
             alarm(301_000, -1), // Finds the third on the wrong side, half of the move made.
             alarm(397_000, 1),  // In a sweep's label.
             alarm(450_000, 1),  // Nothing there.
+            alarm(601_000, 1),  // Says nothing.
         ];
         let path = [(0, 200), (300 * S, 200), (301 * S - 1, 224)];
         let got = tally(&alarms, &labels, &path, (0, 650 * 3_600 * S / 100));
-        assert_eq!((got.hits, got.wrong_side, got.repeats), (2, 1, 1));
+        assert_eq!((got.hits, got.wrong_side, got.repeats, got.ignored), (2, 1, 1, 1));
         assert_eq!(got.false_alarms, [3, 1, 0, 1, 0]);
         assert_eq!(got.decoys, [0, 1, 0, 1, 0]);
         assert_eq!((got.recall(0.0, 10.0), got.recall(10.0, f64::INFINITY)), ((1, 1), (1, 2)));
@@ -326,7 +335,7 @@ mod tests {
 
     #[test]
     fn wilson_gives_textbook_intervals() {
-        // Newcombe 1998 (doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E), table I, method 3.
+        // Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 3.
         for (count, total, low, high) in
             [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
         {

@@ -21,11 +21,14 @@ pub enum Kind {
     Sweep,
     /// A transplant of nothing.
     Sham,
+    /// An ignition that did not come back or an informed move that did: chance made its label untrue, and alarms at
+    /// it say nothing.
+    Unclear,
 }
 
 impl Kind {
     /// Names by number.
-    pub const NAMES: [&str; 5] = ["ignition", "informed", "volume_only", "sweep", "sham"];
+    pub const NAMES: [&str; 6] = ["ignition", "informed", "volume_only", "sweep", "sham", "unclear"];
 }
 
 /// One episode, drawn before it begins. Times in ns since the epoch.
@@ -76,7 +79,16 @@ const SECOND: f64 = 1e9;
 
 impl Script {
     /// Draws an episode that begins at `onset`; `sigma` is the ordinary standard deviation of the mid over 1 s.
-    pub fn draw(plan: &EpisodePlan, style: Style, onset: i64, sigma: f64, number: u64, draw: &mut Draw) -> Self {
+    /// Moves are at least `least` ticks, beyond the noise of the quotes.
+    pub fn draw(
+        plan: &EpisodePlan,
+        style: Style,
+        onset: i64,
+        sigma: f64,
+        least: f64,
+        number: u64,
+        draw: &mut Draw,
+    ) -> Self {
         let kind = if draw.happens(plan.true_share) {
             Kind::Ignition
         } else {
@@ -92,7 +104,7 @@ impl Script {
         let has_volume = match kind {
             Kind::Ignition | Kind::VolumeOnly => true,
             Kind::Informed => draw.happens(plan.informed_volume_share),
-            Kind::Sweep | Kind::Sham => false,
+            Kind::Sweep | Kind::Sham | Kind::Unclear => false,
         };
         let units = |x: f64| libm::round(x * plan.unit * SECOND) as i64;
         let phase = draw.between(plan.volume_phase.0, plan.volume_phase.1);
@@ -102,17 +114,17 @@ impl Script {
         let time = if kind == Kind::Informed { time * draw.log_between(0.7, 3.0) } else { time };
         let push_end = match kind {
             Kind::Ignition | Kind::Informed => ignition + units(time),
-            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => ignition,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham | Kind::Unclear => ignition,
         };
         let z = draw.log_between(plan.displacement.0, plan.displacement.1);
         let amplitude = match kind {
-            Kind::Ignition | Kind::Informed => z * sigma * plan.unit.sqrt(),
-            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => 0.0,
+            Kind::Ignition | Kind::Informed => (z * sigma * plan.unit.sqrt()).max(least),
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham | Kind::Unclear => 0.0,
         };
         let thinning = match kind {
             Kind::Ignition => draw.between(plan.thinning.0, plan.thinning.1),
             Kind::Informed => draw.between(plan.informed_thinning.0, plan.informed_thinning.1),
-            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => 1.0,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham | Kind::Unclear => 1.0,
         };
         // On news makers move by themselves: fewer trades carry the price as far.
         let own_share = if kind == Kind::Informed { draw.log_between(0.2, 1.0) } else { 1.0 };
@@ -210,7 +222,7 @@ impl Script {
             // Follow-on flow may carry it somewhat further, but not away.
             Kind::Informed if step > 0.0 => along > 1.3 * self.amplitude,
             Kind::Informed => along < 0.75 * self.furthest,
-            Kind::VolumeOnly | Kind::Sweep | Kind::Sham => false,
+            Kind::VolumeOnly | Kind::Sweep | Kind::Sham | Kind::Unclear => false,
         }
     }
 }

@@ -173,7 +173,7 @@ impl Surgery {
             EpisodePlan { true_share: 1.0, displacement: graft.strengths, ..EpisodePlan::of_clock(graft.unit, window) };
         let number = self.scripts.len() as u64;
         let sigma = self.variance.sqrt().max(0.5);
-        let mut script = Script::draw(&plan, Style::A, onset, sigma, number, &mut self.draw);
+        let mut script = Script::draw(&plan, Style::A, onset, sigma, 0.0, number, &mut self.draw);
         let seconds = ((self.last_ts - self.first_ts) as f64 / SECOND).max(1.0);
         let ordinary = (self.trades as f64 / seconds).max(0.2 / graft.unit);
         let between = |from: i64, to: i64| (to - from) as f64 / SECOND;

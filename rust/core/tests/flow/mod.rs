@@ -12,6 +12,9 @@ pub const INSTRUMENT: u32 = 7;
 const START: u64 = 1_700_000_000_000_000_000;
 const UNDEFINED: i64 = i64::MAX;
 
+/// Records from run to run.
+pub const PERIOD: usize = 40_000;
+
 /// Xorshift.
 pub struct Random(u64);
 
@@ -64,10 +67,10 @@ impl Prices {
         if self.width == Width::Ten { 368 } else { 80 }
     }
 
-    /// Direction of the run in progress and whether it is coming back: one stretch of 4,000 in 40,000.
+    /// Direction of the run in progress and whether it is coming back: one stretch of 4,000 in `PERIOD`.
     fn phase(&self) -> (i64, bool) {
-        let at = self.count % 40_000;
-        let way = if (self.count / 40_000).is_multiple_of(2) { 1 } else { -1 };
+        let at = self.count % PERIOD as u64;
+        let way = if (self.count / PERIOD as u64).is_multiple_of(2) { 1 } else { -1 };
         match at {
             30_000..31_500 => (way, false),
             31_500..34_000 => (-way, true),

@@ -30,6 +30,14 @@ pub enum Encoded {
 type Bytes = Box<dyn Read + Send>;
 
 impl Encoded {
+    /// Bytes of the file; 0 when it does not say.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::File(path) => std::fs::metadata(path).map_or(0, |about| about.len()),
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
     fn open(&self, name: &str) -> Result<Bytes> {
         Ok(match self {
             Self::File(path) => Box::new(File::open(path).map_err(|error| unreadable(name, &error))?),
@@ -60,16 +68,17 @@ impl Input {
     /// Opens the bytes and finds out whether they are compressed.
     ///
     /// # Errors
-    /// `DBN002` for the format before DBN, `DBN005` for no bytes at all, `DBN015` when reading fails.
+    /// `DBN002` for the format before DBN, `DBN005` for hardly any bytes, `DBN015` when reading fails.
     pub fn open(encoded: &Encoded, name: &Arc<str>) -> Result<Self> {
         let mut bytes = encoded.open(name)?;
         let mut head = vec![0; 12];
         let length = fill(&mut bytes, &mut head).map_err(|error| unreadable(name, &error))?;
         head.truncate(length);
-        if head.is_empty() {
-            return Err(Error::truncated(fault("DBN005", name, "file", "no bytes", "a DBN file")));
+        if head.len() < ZSTD.len() {
+            let value = format!("{} bytes", head.len());
+            return Err(Error::truncated(fault("DBN005", name, "file", value, "a DBN file, compressed or not")));
         }
-        let is_skippable = head.len() >= 4 && head[0] >> 4 == 5 && head[1..4] == [0x2a, 0x4d, 0x18];
+        let is_skippable = head[0] >> 4 == 5 && head[1..4] == [0x2a, 0x4d, 0x18];
         if is_skippable && head.get(8..11) == Some(b"DBZ") {
             let found = fault("DBN002", name, "format", "DBZ, the format before DBN", "DBN, version 1, 2 or 3");
             return Err(Error::decode(found.hint("convert it with the vendor's dbn tool")));

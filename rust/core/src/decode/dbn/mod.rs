@@ -187,7 +187,7 @@ impl DbnTape {
     /// The error of a price that is no multiple of the tick.
     #[cold]
     pub fn off_grid(&self, position: Position, field: &str, price: i64) -> Error {
-        let expected = format!("a multiple of the tick, {} x 1e-9", self.grid.tick());
+        let expected = format!("a multiple of the tick, {} x 1e-9, within 2^53 ticks of zero", self.grid.tick());
         let hint = if self.is_tick_derived {
             "the tick was derived from the first prices, pass tick_size"
         } else {

@@ -18,6 +18,8 @@ pub use super::frames::Others;
 
 /// Decoded bytes up to which records are kept in memory.
 const IN_MEMORY: usize = 64 << 20;
+/// Compressed bytes up to which keeping them is tried: records shrink to a quarter or to a twentieth.
+const WORTH_KEEPING: u64 = 4 << 20;
 /// Records whose prices a tick is derived from.
 const TICK_RECORDS: u64 = 65_536;
 /// Instruments that an error names.
@@ -69,8 +71,9 @@ pub fn read(encoded: Encoded, name: &str, options: &Options, go_on: &mut dyn FnM
         others: options.others,
     };
     let first_byte = metadata.as_ref().map_or(0, |metadata| metadata.length);
+    let most = if input.is_compressed() { WORTH_KEEPING } else { IN_MEMORY as u64 };
     let framer = Framer::new(input, &name, rules, &head, first_byte);
-    let scan = Scan::new(framer, rules.layout, tick).run(go_on)?;
+    let scan = Scan::new(framer, rules.layout, tick, encoded.length() <= most).run(go_on)?;
 
     let instrument_id = scan.instrument(rules.instrument_id, &name)?;
     let grid = scan.grid(tick, &name)?;
@@ -113,8 +116,7 @@ fn begin(input: &mut Input, head: &[u8], name: &Arc<str>, options: &Options) -> 
     {
         return Ok((Some(Metadata::read(head, input, name)?), Vec::new()));
     }
-    let is_prefix = head.len() < 8 && (head.starts_with(b"DBN") || b"DBN".starts_with(head));
-    if is_prefix {
+    if head.starts_with(b"DBN") || head.len() < 3 {
         let value = format!("{} bytes of it", head.len());
         return Err(Error::truncated(fault("DBN005", name, "metadata", value, "magic, version and length")));
     }
@@ -225,13 +227,13 @@ struct Scan {
 }
 
 impl Scan {
-    fn new(framer: Framer, layout: Layout, tick: Option<i64>) -> Self {
+    fn new(framer: Framer, layout: Layout, tick: Option<i64>, is_kept: bool) -> Self {
         Self {
             framer,
             layout,
             length: 0,
             span: None,
-            kept: Some(Records { bytes: Vec::new(), runs: Vec::new() }),
+            kept: is_kept.then(|| Records { bytes: Vec::new(), runs: Vec::new() }),
             divisor: if tick.is_some() { None } else { Some(0) },
             price: None,
             has_two_prices: false,
@@ -275,13 +277,16 @@ impl Scan {
     fn divide(&mut self, mut divisor: u64, records: &[u8]) -> u64 {
         let layout = self.layout;
         let room = (TICK_RECORDS - self.length) as usize;
+        let mut seen = vec![NO_FIXED_PRICE; 1 + 2 * layout.levels];
         for record in records.chunks_exact(layout.stride).take(room) {
             let levels = (0..2 * layout.levels).map(|k| layout.levels_at + k / 2 * PAIR + k % 2 * 8);
-            for at in std::iter::once(layout.price_at).chain(levels) {
+            for (at, before) in std::iter::once(layout.price_at).chain(levels).zip(&mut seen) {
                 let price = int64(record, at);
-                if price == NO_FIXED_PRICE {
+                // Most prices are those of the record before.
+                if price == NO_FIXED_PRICE || price == *before {
                     continue;
                 }
+                *before = price;
                 self.has_two_prices |= self.price.is_some_and(|other| other != price);
                 self.price = Some(price);
                 divisor = greatest_common_divisor(divisor, price.unsigned_abs());

@@ -144,7 +144,7 @@ impl PriceRecords {
                 side: record[offset_of!(Mbp1Msg, side)],
                 flags,
             };
-            detector.step_changed(&event, changed, depth);
+            detector.step_changed::<true>(&event, changed, depth);
             before = Some(pairs);
             rest = rest.get(stride..).unwrap_or_default();
         }
