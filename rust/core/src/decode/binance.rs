@@ -486,7 +486,7 @@ impl Feed {
     fn show_snapshot(&mut self, ts: i64) {
         self.book = Default::default();
         self.emit(ts, action::CLEAR, side::NONE, NO_PRICE, 0, flag::SNAPSHOT);
-        for of in 0..2 {
+        for (of, side) in SIDES.into_iter().enumerate() {
             self.overlaid[of] = self.overlaid(of);
             let mut prices: Vec<i64> =
                 self.depth[of].keys().copied().chain(self.overlaid[of].iter().copied()).collect();
@@ -496,7 +496,7 @@ impl Feed {
                 let size = self.wanted(of, price);
                 if size > 0 {
                     self.book[of].insert(price, size);
-                    self.emit(ts, action::ADD, SIDES[of], price, size, flag::LEVEL | flag::SNAPSHOT);
+                    self.emit(ts, action::ADD, side, price, size, flag::LEVEL | flag::SNAPSHOT);
                 }
             }
         }
@@ -610,8 +610,10 @@ mod tests {
         format!("{} {{\"lastUpdateId\":{id},\"bids\":[{bids}],\"asks\":[{asks}]}}\n", T + at)
     }
 
+    type Quotes = Vec<(f64, f64)>;
+
     /// The book after the whole tape: bids and asks, best first, in units of price and size.
-    fn book_of(tape: &Tape) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+    fn book_of(tape: &Tape) -> (Quotes, Quotes) {
         let events = tape.columns().expect("columns");
         let mut book = LevelBook::default();
         for i in 0..events.len() {
