@@ -23,7 +23,15 @@ __all__ = ["IgnitionConfig", "instant"]
 
 Triple = tuple[float, float, float]
 # Fields with one number for each clock; one number given stands for all of them.
-_PER_CLOCK = ("retrace_windows", "volume_ratio", "push_z", "velocity_z", "move_bp", "alarm_score", "cascade_sigma")
+_PER_CLOCK = (
+    "retrace_windows",
+    "volume_ratio",
+    "push_z",
+    "velocity_z",
+    "move_bp",
+    "alarm_score",
+    "cascade_sigma",
+)
 _LARGEST_NS = 2**63 - 1
 
 

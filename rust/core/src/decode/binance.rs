@@ -358,7 +358,7 @@ impl Feed {
         if !self.is_sound && self.warm_until == i64::MIN {
             self.warm_until = ts.saturating_add(self.options.warm_up);
         }
-        self.show(ts, [&[], &[]], flag::LEVEL | flag::TOP_OF_BOOK);
+        self.show(ts, [&[], &[]], flag::LEVEL);
         Ok(())
     }
 
@@ -640,10 +640,10 @@ mod tests {
         assert_eq!(book_of(&tape), (vec![(9.0, 1.0), (8.0, 7.0)], vec![(11.0, 1.0), (12.0, 3.0)]));
         let events = tape.columns().expect("columns");
         let bad: Vec<bool> = events.flags.iter().map(|flags| flags & flag::MAYBE_BAD_BOOK != 0).collect();
-        assert_eq!(events.action, b"AAACARAAAAC");
+        assert_eq!(events.action, b"AAACARAAAAAC");
         assert_eq!(bad[..5], [true; 5]);
-        assert_eq!(bad[5..], [false; 6]);
-        assert_eq!(events.flags[9], flag::SNAPSHOT | flag::LEVEL | flag::LAST);
+        assert_eq!(bad[5..], [false; 7]);
+        assert_eq!(events.flags[10], flag::SNAPSHOT | flag::LEVEL | flag::LAST);
     }
 
     #[test]
@@ -708,7 +708,7 @@ mod tests {
         ];
         let tape = read(&lines, options()).expect("a tape");
         let events = tape.columns().expect("columns");
-        assert_eq!(events.action, b"AAMRAAMA");
+        assert_eq!(events.action, b"AAMRAAAM");
         assert_eq!(events.flags[5], flag::SNAPSHOT | flag::LEVEL | flag::LAST);
         assert_eq!(events.flags.iter().filter(|&&flags| flags & flag::MAYBE_BAD_BOOK != 0).count(), 3);
     }
