@@ -457,7 +457,9 @@ def _table(frame: Any, source: str) -> dict[str, Any]:
         return {name: frame[name] for name in frame.dtype.names}
     if library == "polars" and hasattr(frame, "collect"):
         frame = frame.collect()
-    if library not in ("pandas", "polars", "pyarrow") and hasattr(frame, "__arrow_c_stream__"):
+    # A reader of record batches is pyarrow's own but no table: a stream like any other.
+    is_table = library in ("pandas", "polars") or (library == "pyarrow" and hasattr(frame, "column_names"))
+    if not is_table and hasattr(frame, "__arrow_c_stream__"):
         frame = _arrow(frame, source)
         library = type(frame).__module__.partition(".")[0]
     if library == "pandas" and hasattr(frame, "columns"):
@@ -493,7 +495,11 @@ def _arrow(frame: Any, source: str) -> Any:
     except ImportError:
         pass
     else:
-        return pyarrow.table(frame)
+        try:
+            return pyarrow.table(frame)
+        except (TypeError, ValueError, OSError, NotImplementedError) as error:
+            shown = " ".join(str(error).split())[:60]
+            raise SchemaError("ARR027", source, "frame", shown, "an Arrow C stream of columns") from error
     try:
         import polars
     except ImportError:
