@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from alvh import _core
 from alvh._ignition_calibration import _FACTORS, _taken, poisson_interval
-from alvh.errors import ConfigError, DataError
+from alvh.errors import ConfigError, DataError, LimitError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -456,6 +456,14 @@ def test_days_of_utc_and_calendars_of_ones_own(days):
 def test_sessions_of_another_kind_are_named(days, arguments):
     with pytest.raises(ConfigError, match="IGN026 by_session"):
         days.by_session(**arguments)
+
+
+@pytest.mark.parametrize("bar", ["1ns", "1us", "1ms"])
+def test_more_bars_than_memory_holds_are_refused_before_they_are_made(days, bar):
+    with pytest.raises(
+        LimitError, match=r"^IGN048 by_session bar: got [\d,]+ bars of '1.s', expected at most 2,000,000"
+    ):
+        days.by_session(bar=bar)
 
 
 def test_only_what_was_scored_counts(days):

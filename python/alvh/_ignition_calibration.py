@@ -105,8 +105,8 @@ class Calibration:
             }[basis]
             # No verdict: the factor was chosen on these very hours, and what was chosen on looks better than it is.
             said.append(
-                f"{name}: {counts[at]} at this factor; {_rate(rate)} a day expected ({how}), wanted at most {target:g}; "
-                f"95 % interval of a count like this {_rate(low)} to {_rate(high)} a day."
+                f"{name}: {counts[at]} at this factor; {_rate(rate)} a day expected ({how}), wanted at "
+                f"most {target:g}; 95 % interval of a count like this {_rate(low)} to {_rate(high)} a day."
             )
         said.append(
             "The factor was chosen on these hours: only hours it was not chosen on can show that a target is met."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _columns, _core
+from alvh._arguments import is_real, shown
 from alvh.errors import ConfigError, SchemaError
 
 if TYPE_CHECKING:
@@ -267,8 +268,8 @@ def _policies(policy: Policy | Mapping[str, Policy]) -> tuple[str, str]:
 
 
 def _step(value: float, field: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ConfigError("EVT002", "arrays", field, repr(value)[:40], "a finite number above 0")
+    if not is_real(value):
+        raise ConfigError("EVT002", "arrays", field, shown(value), "a finite number above 0")
     return float(value)
 
 

@@ -445,6 +445,8 @@ class Signal:
         ------
         ConfigError
             ``IGN026``: an argument of another kind.
+        LimitError
+            ``IGN048``: more than two million bars.
         """
         from alvh._ignition_sessions import by_session
 
