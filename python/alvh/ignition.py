@@ -151,13 +151,13 @@ def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray of float64, shape (n_events,)
-        Lots, positive for buyers. 0 for an event that does not leave a whole, two-sided book, and for the first book
+        Lots, positive for buyers. 0 for an event that does not leave a whole book, and for the first two-sided one
         after an open, a halt, a gap or a snapshot.
 
     Raises
     ------
     ConfigError
-        ``IGN039``: another number of levels.
+        ``IGN060``: another number of levels.
     SchemaError
         ``IGN005``: a tape without a book.
     """

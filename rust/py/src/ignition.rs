@@ -293,7 +293,7 @@ fn ignition_books<'py>(py: Python<'py>, tape: &PyTape, start: i64, stop: i64, n:
 #[pyfunction]
 fn ignition_imbalances<'py>(py: Python<'py>, tape: &PyTape, levels: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
     if !(1..=LEVELS).contains(&levels) {
-        let fault = Fault::new("IGN039", "order_flow_imbalance", "levels", levels.to_string(), "1 to 10");
+        let fault = Fault::new("IGN060", "order_flow_imbalance", "levels", levels.to_string(), "1 to 10");
         return Err(to_py(py, &Error::config(fault)));
     }
     let tape = tape.inner.clone();
