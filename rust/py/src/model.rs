@@ -1,5 +1,6 @@
 //! Conversion for the market model of the core.
 
+use alvh_core::market::inversion;
 use alvh_core::market::model::{MarketConfig, PRESETS};
 use alvh_core::pricing::columns::Column;
 use alvh_core::pricing::market_columns::{self, Pricing, States};
@@ -54,8 +55,8 @@ fn market_start(py: Python<'_>, json: &str) -> PyResult<(f64, f64, f64)> {
 
 /// 2 kappa theta / sigma^2 of both factors.
 #[pyfunction]
-fn market_feller(py: Python<'_>, json: &str) -> PyResult<[f64; 2]> {
-    Ok(MarketConfig::from_json(json).into_py_result(py)?.feller())
+fn market_feller(py: Python<'_>, json: &str) -> PyResult<(f64, f64)> {
+    Ok(MarketConfig::from_json(json).into_py_result(py)?.feller().into())
 }
 
 /// Constant and slopes of VIX squared in v1, v2 and intensity.
@@ -80,9 +81,8 @@ fn market_options<'py>(
     let pricing = pricing(py, json)?;
     let (spot, strike, years, sign) = (column(&spot)?, column(&strike)?, column(&years)?, column(&sign)?);
     let states = states(&state)?;
-    let prices = door::enter(py, |go_on| {
-        market_columns::option_prices(&pricing, n, spot, strike, years, sign, &states, go_on)
-    })?;
+    let prices =
+        door::enter(py, |go_on| market_columns::option_prices(&pricing, n, spot, strike, years, sign, &states, go_on))?;
     Ok(finished(py, prices))
 }
 
@@ -143,6 +143,22 @@ fn market_vvix<'py>(py: Python<'py>, json: &str, n: usize, state: Triple<'py>) -
     Ok(finished(py, levels))
 }
 
+/// States that volatility indices imply, and the indices at these states.
+#[pyfunction]
+fn market_invert<'py>(
+    py: Python<'py>,
+    json: &str,
+    days: Floats<'py>,
+    quotes: Floats<'py>,
+    quote_error: f64,
+) -> PyResult<(Output<'py>, Output<'py>, Output<'py>, Output<'py>)> {
+    let config = MarketConfig::from_json(json).into_py_result(py)?;
+    let (days, quotes) = (days.as_slice()?, quotes.as_slice()?);
+    let found = door::enter(py, |go_on| inversion::invert(&config, days, quotes, quote_error, go_on))?;
+    let arrays = [found.v1, found.v2, found.intensity, found.fitted].map(|values| finished(py, values));
+    Ok(arrays.into())
+}
+
 /// Adds the market model to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("MARKET_PRESETS", PRESETS)?;
@@ -156,5 +172,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(market_vix_futures, module)?)?;
     module.add_function(wrap_pyfunction!(market_vix_options, module)?)?;
     module.add_function(wrap_pyfunction!(market_vix, module)?)?;
-    module.add_function(wrap_pyfunction!(market_vvix, module)?)
+    module.add_function(wrap_pyfunction!(market_vvix, module)?)?;
+    module.add_function(wrap_pyfunction!(market_invert, module)?)
 }

@@ -14,13 +14,13 @@ use crate::error::{Error, Fault, Result};
 use crate::math;
 
 /// Log of the probability that may lie outside the range, on either side.
-const LN_OUTSIDE: f64 = -31.0;
+const LN_OUTSIDE: f64 = -27.0;
 /// Terms are added in blocks of this many, until a whole block is negligible.
 const BLOCK: usize = 32;
 /// Terms after which a price is given up.
 const MAX_TERMS: usize = 1 << 17;
 /// A block is negligible when |phi(u)| / u stays below, relative to the forward.
-const NEGLIGIBLE: f64 = 1e-14;
+const NEGLIGIBLE: f64 = 1e-12;
 /// Cosines and sines are computed anew after this many rotations.
 const RESYNC: usize = 16;
 /// Powers of two of the exponents at which Chernoff's bound is tried.

@@ -259,10 +259,10 @@ impl Affine {
         math::exp_m1(j.mu_x + 0.5 * j.delta * j.delta - math::ln_1p(-j.rho_j * j.mu_v))
     }
 
-    /// Steps for the intensity's equation: with these C is good to about 1e-12 (docs/model.md has the table).
+    /// Steps for the intensity's equation; docs/model.md has the errors.
     fn steps(&self, years: f64) -> usize {
         let pace = (years * (1.0_f64).max(self.jumps.beta / 4.0)).sqrt();
-        16 + (20.0 * pace).ceil() as usize
+        8 + (24.0 * pace).ceil() as usize
     }
 
     /// The exponent of the transform over `years`. Without `jumps` (no intensity now, none to come) C is left out.
