@@ -29,6 +29,10 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 pub enum Domain {
     /// Indices of the stationary bootstrap.
     Bootstrap = 1,
+    /// The labelled order flow.
+    OrderFlow = 16,
+    /// Ignitions put into real books.
+    Transplant = 17,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).

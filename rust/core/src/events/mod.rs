@@ -4,9 +4,12 @@
 //! feeds are translated to it by `crate::decode`. Prices are integer ticks, sizes integer lots, times integer
 //! nanoseconds since the epoch (UTC).
 
+pub mod arrays;
 pub mod columns;
 pub mod grid;
 pub mod quality;
+
+use serde::{Deserialize, Serialize};
 
 pub use columns::EventColumns;
 pub use grid::Grid;
@@ -17,6 +20,12 @@ pub const LEVELS: usize = 10;
 
 /// Price of an event that has none (clear, status).
 pub const NO_PRICE: i64 = i64::MAX;
+
+/// Largest size, and largest price either way, that is taken: beyond it sums are no longer exact.
+pub const LARGEST: i64 = 1 << 53;
+
+/// First and last time that is taken, ns since the epoch: 1990 to 2100. Others are in another unit.
+pub const TIMES: std::ops::Range<i64> = 631_152_000_000_000_000..4_102_444_800_000_000_000;
 
 /// What an event does.
 pub mod action {
@@ -90,6 +99,13 @@ pub struct Event {
 }
 
 impl Event {
+    /// Whether time, size and price are within what is taken.
+    #[inline]
+    pub fn is_plausible(&self) -> bool {
+        let is_price = self.price.unsigned_abs() <= LARGEST as u64 || self.price == NO_PRICE;
+        TIMES.contains(&self.ts) && (0..=LARGEST).contains(&self.size) && is_price
+    }
+
     /// Whether the book is whole after this event.
     #[inline]
     pub fn is_last(&self) -> bool {
@@ -98,7 +114,7 @@ impl Event {
 }
 
 /// One level of both sides of a book. A missing level is an infinitely bad price with size 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(C)]
 pub struct Level {
     /// Ticks.
@@ -115,6 +131,16 @@ impl Level {
     /// No orders on either side.
     pub const EMPTY: Self = Self { bid_price: i64::MIN, ask_price: i64::MAX, bid_size: 0, ask_size: 0 };
 
+    /// Whether sizes and prices are within what is taken.
+    #[inline]
+    pub fn is_plausible(&self) -> bool {
+        let within = |price: i64, none: i64| price.unsigned_abs() <= LARGEST as u64 || price == none;
+        within(self.bid_price, i64::MIN)
+            && within(self.ask_price, i64::MAX)
+            && (0..=LARGEST).contains(&self.bid_size)
+            && (0..=LARGEST).contains(&self.ask_size)
+    }
+
     /// Whether both sides have orders.
     #[inline]
     pub fn is_two_sided(&self) -> bool {
@@ -126,7 +152,7 @@ impl Level {
 pub type Depth = [Level; LEVELS];
 
 /// How the events of a tape describe the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feed {
     /// Every order with its id (level 3).
     Orders,
@@ -143,6 +169,8 @@ mod tests {
     #[test]
     fn a_level_is_one_comparable_block() {
         assert_eq!(size_of::<Level>(), 32);
-        assert!(!Level::EMPTY.is_two_sided());
+        assert!(!Level::EMPTY.is_two_sided() && Level::EMPTY.is_plausible());
+        assert!(!Level { bid_size: -1, ..Level::EMPTY }.is_plausible());
+        assert!(!Level { ask_price: LARGEST + 1, ..Level::EMPTY }.is_plausible());
     }
 }

@@ -34,7 +34,7 @@ pub struct IgnitionConfig {
     pub volume_ratio: [f64; CLOCKS],
     /// Time that the arming condition has to hold.
     pub arm_hold: f64,
-    /// Time after which an armed clock that saw no more of the condition goes idle.
+    /// Time after which an armed clock goes idle; it may arm again at once.
     pub arm_timeout: f64,
     /// Largest distance of the mid from its mean while arming, ticks.
     pub arm_move_ticks: f64,
@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn every_rule_names_its_field() {
-        let bad: [(&str, fn(&mut IgnitionConfig)); 8] = [
+        type Break = (&'static str, fn(&mut IgnitionConfig));
+        let bad: [Break; 8] = [
             ("CFG101", |c| c.clocks[1] = 1.5),
             ("CFG101", |c| c.clocks[0] = f64::NAN),
             ("CFG102", |c| c.tau_sigma = 0.0),

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::events::{Event, LEVELS, Level, side};
+use crate::math::{exp, exp_plain, has_plain_exp};
 
-/// Multi-level order-flow imbalance is kept in units of 1/2520 contracts, so that the weights 1/k are integers.
-pub const LEVEL_WEIGHTS: [i64; LEVELS] = [2520, 1260, 840, 630, 504, 420, 360, 315, 280, 252];
+/// Multi-level order-flow imbalance is kept in units of 1/2520 contracts, so that the weights 1/k are whole.
+pub const LEVEL_WEIGHTS: [f64; LEVELS] = [2520.0, 1260.0, 840.0, 630.0, 504.0, 420.0, 360.0, 315.0, 280.0, 252.0];
 
 /// Order-flow imbalance of one level between two states of the book, contracts.
 ///
@@ -13,7 +14,8 @@ pub const LEVEL_WEIGHTS: [i64; LEVELS] = [2520, 1260, 840, 630, 504, 420, 360, 3
 /// size at an unchanged price counts. A missing level is an infinitely bad price with size 0.
 #[inline]
 pub fn order_flow_imbalance(before: &Level, after: &Level) -> i64 {
-    let arrived = |better: bool, size: i64| if better { size } else { 0 };
+    // Masks instead of branches: which way a level changes cannot be predicted.
+    let arrived = |better: bool, size: i64| size & -i64::from(better);
     let bid = arrived(after.bid_price >= before.bid_price, after.bid_size)
         - arrived(after.bid_price <= before.bid_price, before.bid_size);
     let ask = arrived(after.ask_price <= before.ask_price, after.ask_size)
@@ -42,36 +44,38 @@ pub fn depth_lost(before: &Level, after: &Level) -> i64 {
 }
 
 /// Totals over one cell, or over the cells of a slower clock.
+///
+/// Sums of whole numbers of lots: exact below 2^53, and without an overflow above.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// Order-flow imbalance of the best level, contracts.
-    pub imbalance: i64,
+    pub imbalance: f64,
     /// Sum of its squares.
     pub imbalance_squared: f64,
     /// Multi-level order-flow imbalance, 1/2520 contracts.
-    pub multi_level: i64,
-    /// Volume of buyers and of sellers that took liquidity, and of trades without a named aggressor.
-    pub bought: i64,
-    /// Volume of sellers.
-    pub sold: i64,
+    pub multi_level: f64,
+    /// Volume of buyers that took liquidity.
+    pub bought: f64,
+    /// Volume of sellers that took liquidity.
+    pub sold: f64,
     /// Volume without a named aggressor.
-    pub unsigned: i64,
+    pub unsigned: f64,
     /// Aggressor events: prints of one nanosecond and side are one.
     pub aggressors: u32,
     /// Messages.
     pub messages: u32,
     /// Depth lost at the best prices.
-    pub lost: i64,
+    pub lost: f64,
     /// Buyers' volume at a new high of the clock's extreme window.
-    pub bought_high: i64,
+    pub bought_high: f64,
     /// Sellers' volume at a new low of the clock's extreme window.
-    pub sold_low: i64,
+    pub sold_low: f64,
     /// Most levels that one aggressor event swept.
     pub swept: u32,
 }
 
 impl Totals {
-    /// Adds the totals of a cell.
+    /// Adds the totals of a cell; what printed at new extremes is each clock's own and is left alone.
     pub fn add(&mut self, other: &Self) {
         self.imbalance += other.imbalance;
         self.imbalance_squared += other.imbalance_squared;
@@ -79,14 +83,14 @@ impl Totals {
         self.bought += other.bought;
         self.sold += other.sold;
         self.unsigned += other.unsigned;
-        self.aggressors += other.aggressors;
-        self.messages += other.messages;
+        self.aggressors = self.aggressors.saturating_add(other.aggressors);
+        self.messages = self.messages.saturating_add(other.messages);
         self.lost += other.lost;
         self.swept = self.swept.max(other.swept);
     }
 
     /// Volume of all trades.
-    pub fn volume(&self) -> i64 {
+    pub fn volume(&self) -> f64 {
         self.bought + self.sold + self.unsigned
     }
 }
@@ -98,11 +102,11 @@ pub struct Sweep {
     side: u8,
     last_price: i64,
     levels: u32,
-    volume: i64,
+    volume: f64,
     sweep_ts: i64,
     sweep_side: u8,
-    sweep_volume: i64,
-    followed: i64,
+    sweep_volume: f64,
+    followed: f64,
 }
 
 /// Volume of the same side within this time after a sweep follows it, ns.
@@ -115,11 +119,11 @@ impl Default for Sweep {
             side: side::NONE,
             last_price: 0,
             levels: 0,
-            volume: 0,
+            volume: 0.0,
             sweep_ts: i64::MIN / 2,
             sweep_side: side::NONE,
-            sweep_volume: 0,
-            followed: 0,
+            sweep_volume: 0.0,
+            followed: 0.0,
         }
     }
 }
@@ -129,20 +133,20 @@ impl Sweep {
     pub fn print(&mut self, event: &Event) -> (bool, u32) {
         let same_side = event.side == self.sweep_side;
         if same_side && event.ts > self.sweep_ts && event.ts - self.sweep_ts <= FOLLOW_WINDOW {
-            self.followed += event.size;
+            self.followed += event.size as f64;
         }
         let is_new = event.ts != self.ts || event.side != self.side;
         if is_new {
             (self.ts, self.side, self.last_price) = (event.ts, event.side, event.price);
-            (self.levels, self.volume) = (1, event.size);
+            (self.levels, self.volume) = (1, event.size as f64);
         } else {
-            self.levels += u32::from(event.price != self.last_price);
+            self.levels = self.levels.saturating_add(u32::from(event.price != self.last_price));
             self.last_price = event.price;
-            self.volume += event.size;
+            self.volume += event.size as f64;
         }
         if self.levels >= 2 {
             if self.sweep_ts != self.ts || !same_side {
-                self.followed = 0;
+                self.followed = 0.0;
             }
             (self.sweep_ts, self.sweep_side, self.sweep_volume) = (self.ts, self.side, self.volume);
         }
@@ -151,7 +155,7 @@ impl Sweep {
 
     /// Volume that followed the last sweep within 250 ms over the sweep's own.
     pub fn follow_on(&self) -> f64 {
-        if self.sweep_volume > 0 { self.followed as f64 / self.sweep_volume as f64 } else { 0.0 }
+        if self.sweep_volume > 0.0 { self.followed / self.sweep_volume } else { 0.0 }
     }
 }
 
@@ -174,7 +178,7 @@ impl UltrafastRun {
         if self.start_price == 0 && self.last_price == 0 {
             (self.start_price, self.last_price) = (price, price);
         }
-        let change = price - self.last_price;
+        let change = price.saturating_sub(self.last_price);
         if change == 0 {
             return;
         }
@@ -183,7 +187,7 @@ impl UltrafastRun {
             (self.direction, self.count) = (direction, 0);
             (self.start_ts, self.start_price) = (ts, self.last_price);
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.last_price = price;
     }
 
@@ -194,8 +198,8 @@ impl UltrafastRun {
 
     /// Whether the run has at least 10 changes and moved the price by at least .8 %.
     pub fn is_ultrafast(&self) -> bool {
-        let moved = (self.last_price - self.start_price).abs() as f64;
-        self.count >= 10 && moved >= 0.008 * (self.start_price.abs() as f64)
+        let (start, last) = (self.start_price as f64, self.last_price as f64);
+        self.count >= 10 && (last - start).abs() >= 0.008 * start.abs()
     }
 }
 
@@ -339,9 +343,12 @@ impl HawkesIntensity {
 
     fn decayed(&self, ts: i64) -> [f64; 3] {
         let passed = (ts - self.ts) as f64;
-        std::array::from_fn(|i| {
-            if self.sums[i] > 0.0 { self.sums[i] * crate::math::exp(-passed / HAWKES_TAUS[i]) } else { 0.0 }
-        })
+        // One vector where the fastest kernel's decay is a normal number, and with it the others'.
+        if has_plain_exp(passed / HAWKES_TAUS[0]) {
+            std::array::from_fn(|i| self.sums[i] * exp_plain(-passed / HAWKES_TAUS[i]))
+        } else {
+            std::array::from_fn(|i| self.sums[i] * exp(-passed / HAWKES_TAUS[i]))
+        }
     }
 
     /// Events a second as seen by each kernel.

@@ -1,12 +1,14 @@
 //! The detector behind a feed: the book is rebuilt, time is checked, each event is one step.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Detector, IgnitionConfig};
 use crate::error::{Error, Fault, Result};
-use crate::events::{Depth, Event, Feed, LEVELS, Level, Quality, flag};
+use crate::events::{Depth, Event, Feed, LARGEST, LEVELS, Level, Quality, TIMES, flag};
 use crate::orderbook::{Levels, OrderBook, Orders};
 
 /// The book that the events of a feed make.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Book {
     Orders(Box<Orders>),
     Levels(Box<Levels>),
@@ -14,7 +16,7 @@ enum Book {
 }
 
 /// A detector fed event by event: batch detection is the loop over it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stream {
     detector: Detector,
     book: Book,
@@ -45,9 +47,13 @@ impl Stream {
     /// One event; `levels` are the best levels after it for a feed of depths (missing ones are empty), else unused.
     ///
     /// # Errors
-    /// `Error::Data` (`IGN001`) when time goes back; the detector is unchanged then.
+    /// `Error::Data`, with the detector unchanged: `IGN001` when time goes back, `IGN002` for a time, size or price
+    /// beyond what is taken, `IGN003` for such a level.
     #[inline]
     pub fn event(&mut self, event: &Event, levels: &[Level]) -> Result<()> {
+        if !event.is_plausible() {
+            return Err(self.implausible(event));
+        }
         if event.ts < self.last_ts {
             if event.flags & flag::SNAPSHOT == 0 {
                 return Err(self.backwards(event));
@@ -57,7 +63,6 @@ impl Stream {
             late.ts = self.last_ts;
             return self.event(&late, levels);
         }
-        self.last_ts = event.ts;
         match &mut self.book {
             Book::Orders(book) => {
                 let first = book.apply(event);
@@ -68,6 +73,10 @@ impl Stream {
                 self.detector.step(event, first, book.depth());
             }
             Book::Depth(depth) => {
+                if let Some(k) = levels.iter().position(|level| !level.is_plausible()) {
+                    let at = self.detector.events();
+                    return Err(implausible_level(k, &levels[k], at));
+                }
                 let mut first = LEVELS;
                 for k in (0..LEVELS).rev() {
                     let new = levels.get(k).copied().unwrap_or(Level::EMPTY);
@@ -79,6 +88,7 @@ impl Stream {
                 self.detector.step(event, first, depth);
             }
         }
+        self.last_ts = event.ts;
         Ok(())
     }
 
@@ -92,6 +102,19 @@ impl Stream {
         )
     }
 
+    #[cold]
+    fn implausible(&self, event: &Event) -> Error {
+        let (field, value, expected) = if !TIMES.contains(&event.ts) {
+            ("ts", event.ts, "ns since the epoch, 1990..2100")
+        } else if (0..=LARGEST).contains(&event.size) {
+            ("price", event.price, "ticks within 2^53 of zero, or no price")
+        } else {
+            ("size", event.size, "0 to 2^53 lots")
+        };
+        let at = self.detector.events().to_string();
+        Error::data(Fault::new("IGN002", "events", field, value.to_string(), expected).at(at))
+    }
+
     /// The detector: stage, score, features, episodes.
     pub fn detector(&self) -> &Detector {
         &self.detector
@@ -100,6 +123,14 @@ impl Stream {
     /// The detector itself, for records that carry the book with them.
     pub(super) fn detector_mut(&mut self) -> &mut Detector {
         &mut self.detector
+    }
+
+    /// The book of orders and the detector, for records of orders; `None` when the feed is another.
+    pub(super) fn orders_mut(&mut self) -> Option<(&mut Orders, &mut Detector)> {
+        match &mut self.book {
+            Book::Orders(book) => Some((book, &mut self.detector)),
+            _ => None,
+        }
     }
 
     /// What the book and the detector flagged.
@@ -112,4 +143,11 @@ impl Stream {
         }
         quality
     }
+}
+
+#[cold]
+fn implausible_level(k: usize, level: &Level, event: i64) -> Error {
+    let value = format!("{} x {} at {} x {}", level.bid_size, level.ask_size, level.bid_price, level.ask_price);
+    let expected = "sizes of 0 to 2^53 lots, prices within 2^53 ticks of zero";
+    Error::data(Fault::new("IGN003", "events", format!("levels[{k}]"), value, expected).at(event.to_string()))
 }
