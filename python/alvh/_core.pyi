@@ -248,6 +248,7 @@ def market_vvix(json: str, n: int, state: _State) -> _Floats: ...
 def market_invert(
     json: str, days: _Floats, quotes: _Floats, quote_error: float
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
+
 # Tapes (rust/py/src/tape.rs).
 _Codes: TypeAlias = npt.NDArray[np.uint8]
 _Longs: TypeAlias = npt.NDArray[np.int64]
