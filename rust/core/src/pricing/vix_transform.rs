@@ -220,11 +220,21 @@ pub struct CallPricer<'a> {
     years: f64,
     jumps: bool,
     contour: Option<f64>,
-    tables: BTreeMap<(i32, i32), Table>,
-    last: Option<(State, (i32, i32), Vec<Complex>)>,
+    tables: BTreeMap<Key, Table>,
+    last: Option<(State, Key, Vec<Complex>)>,
 }
 
-/// Nodes of one cut-off and one width of panels, as far as some state needed them.
+/// What the nodes depend on, as exponents of two: where the integral is cut off, where the bulk of the law has died out,
+/// and how fast the integrand turns before and after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    cut: i32,
+    bulk: i32,
+    bulk_turns: i32,
+    tail_turns: i32,
+}
+
+/// Nodes of one key, as far as some state needed them.
 #[derive(Debug)]
 struct Table {
     nodes: Vec<Node>,
@@ -310,10 +320,16 @@ impl<'a> CallPricer<'a> {
         }
         let exponent_of_two = |x: f64| math::ln(x) * LOG2_E;
         let near = libm::ldexp(1.0, exponent_of_two(distance).floor().max(LEAST_DISTANCE) as i32);
-        let cut = (CUT_RADIANS / near).max(CUT_DEVIATIONS / variance.sqrt());
-        // The integrand turns with the distance of the strike from where Y may be: from its floor, or from its mean.
-        let turns = distance.max(self.mean_above(least, state));
-        let key = (exponent_of_two(cut).ceil() as i32, exponent_of_two(turns).ceil() as i32);
+        // The integrand turns with the distance of the strike from where Y may be. While the bulk of the law has not
+        // died out that is its floor or its mean; after that, its floor, without jump or with one.
+        let bulk = CUT_DEVIATIONS / variance.sqrt();
+        let near_turns = distance.max(self.squared.c * jumps.eta);
+        let key = Key {
+            cut: exponent_of_two((CUT_RADIANS / near).max(bulk)).ceil() as i32,
+            bulk: exponent_of_two(bulk).ceil() as i32,
+            bulk_turns: exponent_of_two(near_turns.max(self.mean_above(least, state))).ceil() as i32,
+            tail_turns: exponent_of_two(near_turns).ceil() as i32,
+        };
         let known = matches!(&self.last, Some((before, at, _)) if *before == state && *at == key);
         if !known {
             let values = self.values(key, state, go_on)?;
@@ -338,12 +354,12 @@ impl<'a> CallPricer<'a> {
     }
 
     /// The transform at a state times all that does not depend on the strike, until it is negligible or cut off.
-    fn values(&mut self, key: (i32, i32), state: State, go_on: GoOn<'_>) -> Result<Vec<Complex>> {
+    fn values(&mut self, key: Key, state: State, go_on: GoOn<'_>) -> Result<Vec<Complex>> {
         let Some(contour) = self.contour else {
             return Err(self.failure("a VIX whose square has exponential moments"));
         };
-        let end = libm::ldexp(1.0, key.0);
-        let widest = 2.0 * PI * OSCILLATIONS / libm::ldexp(1.0, key.1);
+        let power = |k: i32| libm::ldexp(1.0, k);
+        let (end, bulk) = (power(key.cut), power(key.bulk));
         let table = self.tables.entry(key).or_insert_with(|| Table { nodes: Vec::new(), next: (0.0, 0.5 * contour) });
         let mut values: Vec<Complex> = Vec::new();
         loop {
@@ -367,6 +383,8 @@ impl<'a> CallPricer<'a> {
                     let exponent = exponent_of(self.model, &self.squared, phi, self.years, self.jumps);
                     table.nodes.push(Node { phi, root, factor, exponent });
                 }
+                let turns = power(if high < bulk { key.bulk_turns } else { key.tail_turns });
+                let widest = 2.0 * PI * OSCILLATIONS / turns;
                 table.next = (high, end.min(high + widest.min(high * (GROWTH - 1.0))));
             }
             let mut largest = 0.0_f64;
