@@ -22,6 +22,7 @@ _LAZY: dict[str, str] = {
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
+    "Market": "alvh.market",
     "Signal": "alvh.ignition",
     "Study": "alvh.study",
     "Tape": "alvh.events",

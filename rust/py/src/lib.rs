@@ -14,6 +14,7 @@ mod history;
 mod ignition;
 mod margin;
 mod marks;
+mod model;
 mod order_flow;
 mod pricing;
 mod statistics;
@@ -33,6 +34,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     history::register(module)?;
     margin::register(module)?;
     marks::register(module)?;
+    model::register(module)?;
     pricing::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
