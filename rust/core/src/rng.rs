@@ -6,7 +6,7 @@
 ///
 /// Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
 /// doi:10.1145/2063384.2063405, section 4.
-#[inline]
+#[inline(always)]
 pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     const M0: u64 = 0xD251_1F53;
     const M1: u64 = 0xCD9E_8D57;
@@ -29,6 +29,10 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 pub enum Domain {
     /// Indices of the stationary bootstrap.
     Bootstrap = 1,
+    /// Diffusion and jump times of the reference workload of the simulation.
+    ReferenceSteps = 16,
+    /// Jump sizes of the reference workload of the simulation.
+    ReferenceJumps = 17,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).
@@ -45,6 +49,12 @@ impl Stream {
     pub fn new(seed: u64, domain: Domain, stream: u64) -> Self {
         let counter = [0, domain as u32, stream as u32, (stream >> 32) as u32];
         Self { key: [seed as u32, (seed >> 32) as u32], counter, block: [0; 4], used: 4 }
+    }
+
+    /// Four numbers at once, the block at `position`; does not move the stream.
+    #[inline]
+    pub fn block(&self, position: u32) -> [u32; 4] {
+        philox4x32([position, self.counter[1], self.counter[2], self.counter[3]], self.key)
     }
 
     /// The next 32 random bits. A stream holds 2^34 numbers before it repeats.
