@@ -8,11 +8,11 @@ use std::f64::consts::LN_10;
 
 use alvh_simd::{InstructionSet, Kernel};
 
-use super::lanes::{exp, ln, normals, unit_time_value};
+use super::lanes::{TimeValue, exp, inverses, ln, ln_of_parts, normals, split, unit_interval};
 use super::workers;
 use crate::error::{Error, Fault, Result};
 use crate::math;
-use crate::rng::{Domain, Stream, philox4x32};
+use crate::rng::{Domain, Stream, philox4x32_wide};
 
 /// Steps of a path.
 pub const STEPS: usize = 252;
@@ -67,6 +67,7 @@ struct Row {
     carry: f64,
     call_weight: [f64; 3],
     call_sd: [f64; 3],
+    call_inverse_sd: [f64; 3],
     call_discount: [f64; 3],
 }
 
@@ -93,13 +94,15 @@ impl Tables {
         let rows = std::array::from_fn(|j| {
             let years = (42 - j) as f64 / 252.0;
             let rungs = [21_i32, 42, 63].map(|steps| (f64::from(steps - j as i32) / 252.0).max(SHORTEST));
+            let call_sd = rungs.map(|years| (0.6 + 0.9 * math::exp(-3.0 * years)) * years.sqrt());
             Row {
                 weight: mean_weight(years),
                 root: years.sqrt(),
                 discount: math::exp(-RATE * years),
                 carry: CARRY * years,
                 call_weight: rungs.map(|years| math::exp(-KAPPA * years) * vix_weight),
-                call_sd: rungs.map(|years| (0.6 + 0.9 * math::exp(-3.0 * years)) * years.sqrt()),
+                call_sd,
+                call_inverse_sd: call_sd.map(|sd| 1.0 / sd),
                 call_discount: rungs.map(|years| math::exp(-RATE * years)),
             }
         });
@@ -124,12 +127,22 @@ struct Block<const N: usize> {
     v: Lane<N>,
     plus: Lane<N>,
     intensity: Lane<N>,
+    words: [[u64; N]; 3],
     normal: [Lane<N>; 2],
-    uniform: [u32; N],
-    jumps: [u32; N],
+    uniform: Lane<N>,
+    jumps: [u64; N],
     log_forward: Lane<N>,
     forward: Lane<N>,
     unit: Lane<N>,
+    vix_forward: [Lane<N>; 3],
+    exponent: [Lane<N>; 3],
+    mantissa: [Lane<N>; 3],
+    /// ln(forward/strike) over the total standard deviation, four legs and three calls, up to the sign.
+    moneyness: [Lane<N>; 7],
+    half_sd: [Lane<N>; 4],
+    base: [Lane<N>; 7],
+    numerator: [Lane<N>; 7],
+    denominator: [Lane<N>; 7],
     log_strike: [Lane<N>; 4],
     strike: [Lane<N>; 4],
     legs: [Lane<N>; 4],
@@ -165,12 +178,21 @@ impl<const N: usize> Block<N> {
             v: [V0; N],
             plus: [V0; N],
             intensity: [LAMBDA_INF; N],
+            words: [[0; N]; 3],
             normal: [zero; 2],
-            uniform: [0; N],
+            uniform: zero,
             jumps: [0; N],
             log_forward: zero,
             forward: zero,
             unit: zero,
+            vix_forward: [zero; 3],
+            exponent: [zero; 3],
+            mantissa: [zero; 3],
+            moneyness: [zero; 7],
+            half_sd: [zero; 4],
+            base: [zero; 7],
+            numerator: [zero; 7],
+            denominator: [zero; 7],
             log_strike: [zero; 4],
             strike: [zero; 4],
             legs: [zero; 4],
@@ -195,19 +217,22 @@ impl<const N: usize> Block<N> {
         let key = [seed as u32, (seed >> 32) as u32];
         for i in 0..N {
             let path = first.wrapping_add(i as u64);
-            let counter = [step as u32, Domain::ReferenceSteps as u32, path as u32, (path >> 32) as u32];
-            let [a, b, c, d] = philox4x32(counter, key);
-            let (x, y) = normals(a, d, b);
+            let counter = [step as u64, Domain::ReferenceSteps as u64, path & 0xffff_ffff, path >> 32];
+            let [a, b, c, d] = philox4x32_wide(counter, key);
+            self.words[0][i] = a;
+            self.words[1][i] = b;
+            self.words[2][i] = d;
+            self.uniform[i] = unit_interval(c);
+        }
+        for i in 0..N {
+            let (x, y) = normals(self.words[0][i], self.words[2][i], self.words[1][i]);
             self.normal[0][i] = x;
             self.normal[1][i] = y;
-            self.uniform[i] = c;
         }
     }
 
     #[inline(always)]
     fn evolve(&mut self, tables: &Tables, seed: u64, first: u64, step: usize) {
-        /// Uniform bits are compared as integers below 2^32.
-        const SCALE: f64 = 4_294_967_296.0;
         let mut any = 0;
         for i in 0..N {
             let (plus, lambda) = (self.plus[i], self.intensity[i]);
@@ -217,57 +242,97 @@ impl<const N: usize> Block<N> {
             self.log_spot[i] = self.log_spot[i] + drift + s * (RHO * z1 + tables.rho_bar * z2);
             self.v[i] += KAPPA * (THETA - plus) * DT + SIGMA * s * z1;
             self.intensity[i] = LAMBDA_INF + (lambda - LAMBDA_INF) * tables.decay;
-            let jump = u32::from(f64::from(self.uniform[i]) + 0.5 < lambda * DT * SCALE);
+            let jump = u64::from(self.uniform[i] < lambda * DT);
             self.jumps[i] = jump;
             any |= jump;
         }
         if any != 0 {
-            for i in 0..N {
-                if self.jumps[i] != 0 {
-                    let stream = Stream::new(seed, Domain::ReferenceJumps, first.wrapping_add(i as u64));
-                    let [a, b, c, d] = stream.block(step as u32);
-                    let size = -MU_V * ln((f64::from(d) + 0.5) / SCALE);
-                    self.log_spot[i] += MU_S + RHO_J * size + SIG_S * normals(a, b, c).0;
-                    self.v[i] += size;
-                    self.intensity[i] += ALPHA;
-                }
-            }
+            self.jump(seed, first, step);
         }
         for i in 0..N {
             self.plus[i] = self.v[i].max(0.0);
         }
     }
 
+    /// Sizes of the rare jumps, one path after the other.
+    #[cold]
+    #[inline(never)]
+    fn jump(&mut self, seed: u64, first: u64, step: usize) {
+        for i in 0..N {
+            if self.jumps[i] != 0 {
+                let stream = Stream::new(seed, Domain::ReferenceJumps, first.wrapping_add(i as u64));
+                let [a, b, c, d] = stream.block(step as u32).map(u64::from);
+                let size = -MU_V * ln(unit_interval(d));
+                self.log_spot[i] += MU_S + RHO_J * size + SIG_S * normals(a, b, c).0;
+                self.v[i] += size;
+                self.intensity[i] += ALPHA;
+            }
+        }
+    }
+
+    /// Prices of the four legs and of the three calls, with two divisions for all of them.
     #[inline(always)]
-    fn price_legs(&mut self, row: &Row) {
+    fn price(&mut self, row: &Row) {
         for i in 0..N {
             self.log_forward[i] = self.log_spot[i] + row.carry;
             self.forward[i] = exp(self.log_forward[i]);
             self.unit[i] = (THETA_EFF + (self.plus[i] - THETA_EFF) * row.weight).sqrt() * row.root;
         }
-        for leg in 0..4 {
+        for rung in 0..3 {
             for i in 0..N {
-                let unit = self.unit[i];
-                let m = (self.log_strike[leg][i] - self.log_forward[i]) / unit;
-                let shape = 1.0 + SKEW * m + CURVE * (m * m);
-                let value = unit_time_value(m / shape, 0.5 * (unit * shape));
-                let price = with_intrinsic(leg < 2, self.forward[i], self.strike[leg][i], value);
-                self.legs[leg][i] = row.discount * price;
+                let variance = THETA_EFF + (self.plus[i] - THETA_EFF) * row.call_weight[rung];
+                let (k, m) = split(variance);
+                self.vix_forward[rung][i] = 100.0 * variance.sqrt();
+                self.exponent[rung][i] = k;
+                self.mantissa[rung][i] = m;
             }
         }
-    }
-
-    #[inline(always)]
-    fn price_calls(&mut self, row: &Row) {
-        for rung in 0..3 {
-            let (weight, sd, discount) = (row.call_weight[rung], row.call_sd[rung], row.call_discount[rung]);
-            let inverse = 1.0 / sd;
+        for i in 0..N {
+            let unit = self.unit[i];
+            let distance: [f64; 4] = std::array::from_fn(|leg| self.log_strike[leg][i] - self.log_forward[i]);
+            // unit^2 (1 + SKEW m + CURVE m^2) with m = distance/unit.
+            let shape = distance.map(|d| unit * unit + d * (SKEW * unit + CURVE * d));
+            let m: [f64; 3] = std::array::from_fn(|rung| self.mantissa[rung][i]);
+            let inverse =
+                inverses([unit, shape[0], shape[1], shape[2], shape[3], m[0] + 1.0, m[1] + 1.0, m[2] + 1.0]);
+            for leg in 0..4 {
+                self.moneyness[leg][i] = distance[leg] * unit * inverse[1 + leg];
+                self.half_sd[leg][i] = 0.5 * shape[leg] * inverse[0];
+            }
+            for rung in 0..3 {
+                let log_variance = ln_of_parts(self.exponent[rung][i], (m[rung] - 1.0) * inverse[5 + rung]);
+                let distance = 0.5 * log_variance + 2.0 * LN_10 - self.log_vix_strike[rung][i];
+                self.moneyness[4 + rung][i] = distance * row.call_inverse_sd[rung];
+            }
+        }
+        for option in 0..4 {
             for i in 0..N {
-                let variance = THETA_EFF + (self.plus[i] - THETA_EFF) * weight;
-                let forward = 100.0 * variance.sqrt();
-                let distance = 0.5 * ln(variance) + 2.0 * LN_10 - self.log_vix_strike[rung][i];
-                let value = unit_time_value(distance * inverse, 0.5 * sd);
-                self.calls[rung][i] = discount * with_intrinsic(false, forward, self.vix_strike[rung][i], value);
+                let value = TimeValue::new(self.moneyness[option][i], self.half_sd[option][i]);
+                self.base[option][i] = value.base;
+                self.numerator[option][i] = value.numerator;
+                self.denominator[option][i] = value.denominator;
+            }
+        }
+        for rung in 0..3 {
+            let half = 0.5 * row.call_sd[rung];
+            for i in 0..N {
+                let value = TimeValue::new(self.moneyness[4 + rung][i], half);
+                self.base[4 + rung][i] = value.base;
+                self.numerator[4 + rung][i] = value.numerator;
+                self.denominator[4 + rung][i] = value.denominator;
+            }
+        }
+        for i in 0..N {
+            let inverse = inverses::<7>(std::array::from_fn(|option| self.denominator[option][i]));
+            for leg in 0..4 {
+                let unit_value = self.base[leg][i] + self.numerator[leg][i] * inverse[leg];
+                let price = with_intrinsic(leg < 2, self.forward[i], self.strike[leg][i], unit_value);
+                self.legs[leg][i] = row.discount * price;
+            }
+            for rung in 0..3 {
+                let unit_value = self.base[4 + rung][i] + self.numerator[4 + rung][i] * inverse[4 + rung];
+                let price = with_intrinsic(false, self.vix_forward[rung][i], self.vix_strike[rung][i], unit_value);
+                self.calls[rung][i] = row.call_discount[rung] * price;
             }
         }
     }
@@ -307,8 +372,7 @@ impl<const N: usize> Block<N> {
                 self.log_vix_strike[rung][i] = 0.5 * ln(variance) + 2.0 * LN_10 + tables.log_out_of_money;
             }
         }
-        self.price_legs(row);
-        self.price_calls(row);
+        self.price(row);
         for i in 0..N {
             let vix_variance = THETA_EFF + (self.plus[i] - THETA_EFF) * tables.vix_weight;
             let stressed = (self.intensity[i] > CALM_INTENSITY) | (vix_variance > CALM_VARIANCE);
@@ -383,8 +447,7 @@ impl<const N: usize> Kernel for Simulate<'_, N> {
             block.draw(self.seed, self.first, step);
             block.evolve(self.tables, self.seed, self.first, step);
             let row = &self.tables.rows[since + 1];
-            block.price_legs(row);
-            block.price_calls(row);
+            block.price(row);
             block.settle(self.tables);
         }
         block
