@@ -19,6 +19,7 @@ _LAZY: dict[str, str] = {
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
+    "Market": "alvh.market",
     "Study": "alvh.study",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",

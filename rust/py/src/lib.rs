@@ -13,6 +13,7 @@ mod feeds;
 mod history;
 mod margin;
 mod marks;
+mod model;
 mod order_flow;
 mod pricing;
 mod statistics;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     history::register(module)?;
     margin::register(module)?;
     marks::register(module)?;
+    model::register(module)?;
     pricing::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
