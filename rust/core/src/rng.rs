@@ -51,6 +51,12 @@ pub enum Domain {
     ReferenceSteps = 16,
     /// Jump sizes of the reference workload of the simulation.
     ReferenceJumps = 17,
+    /// Shocks of the variances of the market model.
+    ModelVariance = 18,
+    /// Shocks of the price of the market model.
+    ModelPrice = 19,
+    /// Clock and sizes of the jumps of the market model.
+    ModelJumps = 20,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).

@@ -8,7 +8,7 @@ use std::f64::consts::LN_10;
 
 use alvh_simd::{InstructionSet, Kernel};
 
-use super::lanes::{TimeValue, exp, inverses, ln, ln_of_parts, normals, split, unit_interval};
+use super::lanes::{TimeValue, exp, inverses, larger, ln, ln_of_parts, normals, smaller, split, unit_interval};
 use super::workers;
 use crate::error::{Error, Fault, Result};
 use crate::math;
@@ -166,8 +166,8 @@ struct Block<const N: usize> {
 /// Price of a put or call from that of the out-of-the-money one.
 #[inline(always)]
 fn with_intrinsic(put: bool, forward: f64, strike: f64, unit_value: f64) -> f64 {
-    let intrinsic = if put { strike - forward } else { forward - strike }.max(0.0);
-    intrinsic + forward.min(strike) * unit_value
+    let intrinsic = larger(if put { strike - forward } else { forward - strike }, 0.0);
+    intrinsic + smaller(forward, strike) * unit_value
 }
 
 impl<const N: usize> Block<N> {
@@ -250,7 +250,7 @@ impl<const N: usize> Block<N> {
             self.jump(seed, first, step);
         }
         for i in 0..N {
-            self.plus[i] = self.v[i].max(0.0);
+            self.plus[i] = larger(self.v[i], 0.0);
         }
     }
 
@@ -381,7 +381,7 @@ impl<const N: usize> Block<N> {
             let mut cash = self.cash[i] + enter * (MULTIPLIER * (credit - SLIPPAGE * paid) - 4.0 * FEE_OPEN);
             for rung in 0..3 {
                 let price = self.calls[rung][i];
-                let held = enter * (BUDGET * credit / price).min(MOST_CALLS);
+                let held = enter * smaller(BUDGET * credit / price, MOST_CALLS);
                 cash -= held * (MULTIPLIER * price * (1.0 + SLIPPAGE) + FEE_OPEN);
                 self.held[rung][i] = held;
             }
@@ -389,8 +389,8 @@ impl<const N: usize> Block<N> {
             self.credit[i] = credit;
             self.open[i] = enter;
             self.whole[i] = 1.0;
-            let width = (self.strike[1][i] - self.strike[0][i]).max(self.strike[3][i] - self.strike[2][i]);
-            self.margin[i] = self.margin[i].max(enter * MULTIPLIER * width);
+            let width = larger(self.strike[1][i] - self.strike[0][i], self.strike[3][i] - self.strike[2][i]);
+            self.margin[i] = larger(self.margin[i], enter * MULTIPLIER * width);
         }
     }
 
@@ -420,8 +420,8 @@ impl<const N: usize> Block<N> {
             self.cash[i] = cash;
             let equity = cash + MULTIPLIER * (worth - open * value);
             self.equity[i] = equity;
-            self.peak[i] = self.peak[i].max(equity);
-            self.drawdown[i] = self.drawdown[i].max(self.peak[i] - equity);
+            self.peak[i] = larger(self.peak[i], equity);
+            self.drawdown[i] = larger(self.drawdown[i], self.peak[i] - equity);
         }
     }
 }
@@ -503,7 +503,7 @@ fn simulate_blocks<const N: usize>(
     };
     let columns = out.equity.chunks_mut(UNIT).zip(out.max_drawdown.chunks_mut(UNIT));
     let columns = columns.zip(out.max_margin.chunks_mut(UNIT).zip(out.stops.chunks_mut(UNIT)));
-    workers::run(threads, columns.enumerate(), go_on, |(unit, ((equity, drawdown), (margin, stops)))| {
+    workers::run(threads, columns.enumerate(), go_on, |(unit, ((equity, drawdown), (margin, stops))), _| {
         let mut start = 0;
         while start < equity.len() {
             let count = N.min(equity.len() - start);
@@ -518,4 +518,42 @@ fn simulate_blocks<const N: usize>(
         }
     })?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<const N: usize>(n: usize, first: u64, threads: usize, set: InstructionSet) -> Outcomes {
+        simulate_blocks::<N>(n, first, 3, threads, set, &mut || true).expect("outcomes")
+    }
+
+    #[test]
+    fn block_size_threads_and_instructions_change_no_bit() {
+        let want = run::<64>(1_200, 0, 1, InstructionSet::BASELINE);
+        assert!(want.stops.iter().sum::<f64>() > 100.0);
+        for set in InstructionSet::available() {
+            assert_eq!(run::<64>(1_200, 0, 2, set), want, "{}", set.name());
+            assert_eq!(run::<16>(1_200, 0, 1, set), want, "{}", set.name());
+        }
+    }
+
+    #[test]
+    fn shards_put_together_are_the_whole() {
+        let set = InstructionSet::best();
+        let whole = run::<64>(300, 5, 1, set);
+        let parts = [run::<64>(1, 5, 1, set), run::<64>(200, 6, 1, set), run::<64>(99, 206, 1, set)];
+        assert_eq!(parts.iter().flat_map(|part| part.equity.clone()).collect::<Vec<_>>(), whole.equity);
+        assert_eq!(parts.iter().flat_map(|part| part.max_drawdown.clone()).collect::<Vec<_>>(), whole.max_drawdown);
+    }
+
+    #[test]
+    fn too_many_paths_are_refused_and_an_interrupt_is_answered() {
+        let set = InstructionSet::best();
+        let error = simulate(MOST_PATHS + 1, 0, 1, 1, set, &mut || true).expect_err("limit").to_string();
+        assert!(error.starts_with("SIM001 reference_workload n_paths: got 1000000001, expected at most "), "{error}");
+        for threads in [1, 2] {
+            assert_eq!(simulate(50_000, 0, 1, threads, set, &mut || false), Err(Error::Interrupted));
+        }
+    }
 }

@@ -8,6 +8,18 @@ use std::f64::consts::{LN_2, LOG2_E};
 /// 1.5 * 2^52: adding and taking it away rounds to the nearest integer and leaves that in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
+/// The larger of two numbers, the second where one is NaN: one instruction, where `f64::max` takes three.
+#[inline(always)]
+pub fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two numbers, the second where one is NaN.
+#[inline(always)]
+pub fn smaller(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
 /// c\[0\] + c\[1\] x + ...: Horner's rule has the fewest operations, and other lanes fill the waiting.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f64, c: [f64; N]) -> f64 {
@@ -123,7 +135,7 @@ pub fn normals(radius_high: u64, radius_low: u64, angle: u64) -> (f64, f64) {
     // 52 bits in (0, 1].
     let bits = (radius_high << 32 | radius_low & 0xffff_ffff) >> 12;
     let uniform = 2.0 - f64::from_bits(bits | 0x3ff0_0000_0000_0000);
-    let radius = (-2.0 * ln(uniform)).max(0.0).sqrt();
+    let radius = larger(-2.0 * ln(uniform), 0.0).sqrt();
     // 30 bits to [-1, 1): an odd multiple of 2^-30, so that the four quarters do not overlap.
     let f = f64::from_bits(((angle & 0xffff_fffc) << 20) | 0x4000_0000_0000_0000) - (3.0 - 1.0 / 1_073_741_824.0);
     let w = f * f;
@@ -177,7 +189,7 @@ impl TimeValue {
         const EXPONENT: f64 = -0.5 * LOG2_E;
         /// 1/sqrt(2 pi) and the factor.
         const SCALE: f64 = 0.398_942_280_401_432_7 * MILLS_FACTOR;
-        let a = a.abs().min(10.0);
+        let a = smaller(a.abs(), 10.0);
         let (u, v) = (a - half, a + half);
         let density = scaled_exp2(SCALE, EXPONENT * (u * u));
         let (p, q) = mills(u.abs());

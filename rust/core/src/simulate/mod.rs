@@ -2,4 +2,5 @@
 
 pub mod hc1;
 mod lanes;
+pub mod paths;
 mod workers;

@@ -12,19 +12,24 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Does `work` on every unit with `threads` threads; which thread takes which unit does not matter to `work`.
 ///
-/// `go_on` is asked by the calling thread only; when it says no the units in hand are finished and no others begun.
+/// `work` is given a function that says whether to go on, to be asked every few milliseconds; the caller's `go_on` behind
+/// it is asked by the calling thread only.
 pub(super) fn run<T: Send>(
     threads: usize,
     units: impl Iterator<Item = T> + Send,
     go_on: &mut dyn FnMut() -> bool,
-    work: impl Fn(T) + Sync,
+    work: impl Fn(T, &mut dyn FnMut() -> bool) + Sync,
 ) -> Result<()> {
     if threads <= 1 {
+        let mut alive = true;
         for unit in units {
-            if !go_on() {
+            work(unit, &mut || {
+                alive = alive && go_on();
+                alive
+            });
+            if !alive || !go_on() {
                 return Err(Error::Interrupted);
             }
-            work(unit);
         }
         return Ok(());
     }
@@ -39,7 +44,7 @@ pub(super) fn run<T: Send>(
                     while !stop.load(Ordering::Relaxed)
                         && let Some(unit) = next()
                     {
-                        work(unit);
+                        work(unit, &mut || !stop.load(Ordering::Relaxed));
                     }
                 })
             })
