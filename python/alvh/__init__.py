@@ -29,7 +29,7 @@ _LAZY: dict[str, str] = {
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
 }
-_MODULES = frozenset({"books", "calendar", "marks"})
+_MODULES = frozenset({"books", "calendar", "marks", "simulation"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

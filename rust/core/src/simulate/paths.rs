@@ -3,8 +3,9 @@
 //! Variances move by the quadratic-exponential scheme of Andersen (2008), Journal of Computational Finance 11(3),
 //! doi:10.21314/JCF.2008.189, with switch at 1.5 and central weights; the log price by his scheme that is tied to the
 //! variances. Jumps come by an exponential clock: the integral of the intensity, closed form between jumps, is spent
-//! against unit exponentials, which is exact for self-exciting jumps whatever the step (Ogata 1981,
-//! doi:10.1109/TIT.1981.1056305, has the idea of the time change); price and variance take a jump at the end of its step.
+//! against unit exponentials, which is exact for self-exciting jumps whatever the step (Ozaki 1979,
+//! doi:10.1007/BF02480272). A jump of the variance decays from its time to the end of the step, so that means are exact;
+//! the price takes its jump at the end of the step.
 
 use std::ops::Range;
 
@@ -351,9 +352,9 @@ impl<const N: usize> Block<N> {
             self.clock[i] -= if jumped == 0 { hazard } else { 0.0 };
         }
         // Where there is a jump: the exact intensity and its integral, and the sizes, in these lanes.
-        let (mut price, mut variance) = ([0.0; N], [0.0; N]);
+        let (mut price, mut variance, mut extra) = ([0.0; N], [0.0; N], [0.0; N]);
         if any != 0 {
-            self.jump(dynamics, seed, &mut price, &mut variance);
+            self.jump(dynamics, seed, &mut price, &mut variance, &mut extra);
         }
         let [fast, slow] = &dynamics.factors;
         for i in 0..N {
@@ -364,9 +365,9 @@ impl<const N: usize> Block<N> {
             let (i1, i2) = (half * (v1 + w1), half * (v2 + w2));
             let shock1 = fast.weight * (w1 - v1 - fast.pull + fast.reversion * i1);
             let shock2 = slow.weight * (w2 - v2 - slow.pull + slow.reversion * i2);
-            let rest = (fast.independent * i1 + slow.independent * i2).sqrt() * self.normal[2][i];
-            let drift =
-                dynamics.carry + dynamics.variance_drift * (i1 + i2) - dynamics.compensator * self.hazard[i];
+            let rest = (fast.independent * i1 + slow.independent * i2 + extra[i]).sqrt() * self.normal[2][i];
+            let integral = i1 + i2 + extra[i];
+            let drift = dynamics.carry + dynamics.variance_drift * integral - dynamics.compensator * self.hazard[i];
             self.log_spot[i] += drift + (shock1 + shock2) + rest + price[i];
             self.v1[i] = w1 + variance[i];
             self.v2[i] = w2;
@@ -374,10 +375,19 @@ impl<const N: usize> Block<N> {
         }
     }
 
-    /// The rare jumps, one path after the other.
+    /// The rare jumps, one path after the other: to the log price, to the fast variance at the end of the step, and to
+    /// its integral over the step.
     #[cold]
     #[inline(never)]
-    fn jump(&mut self, dynamics: &Dynamics, seed: u64, price: &mut Lane<N>, variance: &mut Lane<N>) {
+    fn jump(
+        &mut self,
+        dynamics: &Dynamics,
+        seed: u64,
+        price: &mut Lane<N>,
+        variance: &mut Lane<N>,
+        extra: &mut Lane<N>,
+    ) {
+        let kappa = dynamics.factors[0].reversion;
         for i in 0..N {
             if self.jumped[i] == 0 {
                 continue;
@@ -402,7 +412,9 @@ impl<const N: usize> Block<N> {
                 self.clock[i] = -ln(unit_interval(a));
                 let size = -dynamics.mu_v * ln(unit_interval(b));
                 price[i] += dynamics.mu_x + dynamics.rho_j * size + dynamics.delta * normals(c, 1 << 31, d).0;
-                variance[i] += size;
+                let gone = -math::exp_m1(-kappa * left);
+                variance[i] += size * (1.0 - gone);
+                extra[i] += size * gone / kappa;
             }
             self.hazard[i] = hazard;
             self.next_intensity[i] =
