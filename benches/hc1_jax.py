@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf
 
-BATCH = 16384
+BATCH = 4_096
 
 
 def ndtr(x):
