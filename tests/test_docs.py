@@ -83,6 +83,7 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pd.Series(0.4, index=index.rename("date"), name="value").to_csv("fed_funds.csv")
     write_futures(days, fear)
     write_chain()
+    write_messages()
     return tmp_path
 
 
@@ -114,6 +115,24 @@ def write_chain() -> None:
     ]
     head = "quote_date,root,expiry,strike,right,bid,ask,underlying_price\n"
     Path("chain.csv").write_text(head + "".join(rows))
+
+
+def write_messages() -> None:
+    """Two minutes of a LOBSTER file: sizes at the best prices flicker, a trade now and then."""
+    rng = np.random.default_rng(5)
+    messages, books = [], []
+    sizes = [100, 100]
+    for i in range(2_400):
+        side = int(rng.integers(2))
+        price = 5_850_000 + 100 * side
+        kind = 4 if rng.random() < 0.1 and sizes[side] > 10 else 1 if sizes[side] < 100 else 2
+        sizes[side] += 5 if kind == 1 else -5
+        messages.append(f"{36_000 + 0.05 * i:.9f},{kind},{i // 2 + 1},5,{price},{-1 if side else 1}\n")
+        levels = [(5_850_100 + 100 * k, 100, 5_850_000 - 100 * k, 100) for k in range(1, 5)]
+        levels.insert(0, (5_850_100, sizes[1], 5_850_000, sizes[0]))
+        books.append(",".join(str(cell) for row in levels for cell in row) + "\n")
+    Path("messages.csv").write_text("".join(messages))
+    Path("book.csv").write_text("".join(books))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

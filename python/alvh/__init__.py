@@ -14,22 +14,35 @@ _LAZY: dict[str, str] = {
     "Book": "alvh.books",
     "Chain": "alvh.chain",
     "CostConfig": "alvh.books",
+    "DetectorSkill": "alvh._skill",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
+    "IgnitionConfig": "alvh._ignition_config",
+    "IgnitionDetector": "alvh._stream",
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
     "Market": "alvh.market",
+    "Signal": "alvh.ignition",
     "Study": "alvh.study",
+    "Tape": "alvh.events",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
     "black76_greeks": "alvh.pricing",
     "black_scholes": "alvh.pricing",
     "black_scholes_greeks": "alvh.pricing",
+    "detect": "alvh.ignition",
+    "features": "alvh.ignition",
+    "from_arrays": "alvh.events",
+    "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "read_binance": "alvh.feeds",
+    "read_dbn": "alvh.dbn",
+    "read_lobster": "alvh.feeds",
+    "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"books", "calendar", "marks", "simulation"})
+_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks", "simulation"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

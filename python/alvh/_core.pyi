@@ -1,7 +1,8 @@
 """Types of the compiled core."""
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias, final
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -266,3 +267,230 @@ def simulate_paths(
     n_jobs: int,
     set: str,
 ) -> tuple[int, _Columns]: ...
+# Tapes (rust/py/src/tape.rs).
+_Codes: TypeAlias = npt.NDArray[np.uint8]
+_Longs: TypeAlias = npt.NDArray[np.int64]
+_Ids: TypeAlias = npt.NDArray[np.uint64]
+
+@final
+class Tape:
+    @staticmethod
+    def from_columns(
+        source: str,
+        tick_size: float,
+        lot_size: float,
+        ts: _Longs,
+        action: _Codes,
+        side: _Codes,
+        flags: _Codes,
+        price: _Longs,
+        size: _Longs,
+        *,
+        symbol: str = "",
+        order_id: _Ids | None = None,
+        participant: _Ids | None = None,
+        levels: Sequence[_Longs] | None = None,
+        quality: Sequence[tuple[str, int]] = ...,
+    ) -> Tape: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def feed(self) -> str: ...
+    @property
+    def n_levels(self) -> int: ...
+    @property
+    def n_events(self) -> int: ...
+    @property
+    def tick_size(self) -> float: ...
+    @property
+    def lot_size(self) -> float: ...
+    def span(self) -> tuple[int, int] | None: ...
+    def quality(self, *, all: bool = True) -> dict[str, int]: ...
+    def data_hash(self) -> str: ...
+    def slice(self, start: int, stop: int) -> Tape: ...
+    def arrays(self) -> dict[str, NDArray[Any]]: ...
+
+def tape_from_arrays(
+    source: str,
+    symbol: str,
+    tick_size: float,
+    lot_size: float,
+    unit: int,
+    policies: tuple[str, str],
+    ts: _Longs,
+    action: _Codes,
+    side: _Codes,
+    price: NDArray[Any],
+    size: NDArray[Any],
+    flags: _Codes | None,
+    order_id: _Ids | None,
+    participant: _Ids | None,
+    levels: tuple[int, Sequence[NDArray[Any]]] | None,
+) -> Tape: ...
+
+# The detector as a stream (rust/py/src/detector.rs, capi.rs).
+CAPI_SLOTS: int
+
+class Stream:
+    def __new__(cls, json: str, feed: str, tick_size: float | None, by_receive: bool) -> Self: ...
+    def update(
+        self,
+        ts: int,
+        action: int | str,
+        side: int | str,
+        price: int,
+        size: int,
+        order_id: int | None = None,
+        flags: int | None = None,
+        participant: int | None = None,
+    ) -> int: ...
+    def update_record(self, record: object) -> int: ...
+    def update_columns(
+        self,
+        ts: _Longs,
+        action: _Codes,
+        side: _Codes,
+        price: _Longs,
+        size: _Longs,
+        order_id: _Ids | None = None,
+        flags: _Codes | None = None,
+        participant: _Ids | None = None,
+        levels: Sequence[_Longs] | None = None,
+    ) -> int: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def stages(self) -> list[str]: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def n_events(self) -> int: ...
+    @property
+    def quality(self) -> dict[str, int]: ...
+    def features(self, clock: int) -> dict[str, float]: ...
+    def columns(self) -> dict[str, Any]: ...
+    def config_json(self) -> str: ...
+    def to_bytes(self) -> bytes: ...
+    def load_bytes(self, state: bytes) -> None: ...
+    def close(self) -> None: ...
+
+# Readers of text feeds (rust/py/src/feeds.rs).
+@final
+class FeedReader:
+    @staticmethod
+    def lobster(
+        sources: tuple[str, str],
+        midnight: int,
+        hidden_sides: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def binance(
+        source: str,
+        symbol: str | None,
+        by_exchange: bool,
+        warm_up: int,
+        tick_size: float | None,
+        lot_size: float | None,
+        time_backwards: str,
+    ) -> FeedReader: ...
+    @staticmethod
+    def taq(
+        sources: tuple[str, str],
+        midnight: int,
+        venues: bool,
+        session: tuple[int, int],
+        extended: bool,
+        tick_size: float | None,
+        time_backwards: str,
+        suspicious: str,
+        off_grid_trade: str,
+    ) -> FeedReader: ...
+    def push(self, part: int, chunk: bytes) -> None: ...
+    def finish(self, symbol: str) -> Tape: ...
+
+# Batch detection (rust/py/src/ignition.rs).
+IGNITION_STAGES: list[str]
+IGNITION_OUTCOMES: list[str]
+FEATURE_NAMES: list[str]
+FLAW_NAMES: list[str]
+
+def ignition_defaults() -> str: ...
+def ignition_hash(json: str) -> str: ...
+def ignition_detect(
+    tape: Tape, json: str, progress: Callable[[float], object] | None = None
+) -> dict[str, Any]: ...
+def ignition_features(tape: Tape, json: str, clock: int, every: int) -> dict[str, NDArray[Any]]: ...
+def ignition_events(tape: Tape, first: int, last: int) -> dict[str, NDArray[Any]]: ...
+def ignition_books(tape: Tape, start: int, stop: int, n: int) -> dict[str, NDArray[Any]]: ...
+
+# Files of DBN (rust/py/src/dbn.rs).
+def tape_from_dbn(
+    name: str,
+    path: str | os.PathLike[str] | None,
+    bytes: bytes,
+    instrument_id: int | None,
+    symbol: str | None,
+    schema: str | None,
+    tick_size: float | None,
+    time: str,
+    other_instruments: str,
+) -> Tape: ...
+def dbn_about(tape: Tape) -> tuple[str, int, bool, bool] | None: ...
+
+# labelled order flow
+LABEL_KINDS: list[str]
+BASELINES: list[str]
+
+_Alarms: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int8]]
+
+@final
+class Labels:
+    def columns(self) -> dict[str, npt.NDArray[Any]]: ...
+    def mid(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]: ...
+    def span(self) -> tuple[int, int]: ...
+    def counts(self) -> tuple[int, int, int, int]: ...
+
+@final
+class Tally:
+    def __new__(cls) -> Tally: ...
+    def merge(self, other: Tally) -> None: ...
+    def totals(self) -> dict[str, Any]: ...
+    def found(self) -> list[npt.NDArray[np.float64]]: ...
+    def precision(self) -> float: ...
+    def recall(self, low: float, high: float) -> tuple[int, int]: ...
+    def latency(self, share: float) -> float: ...
+    def share(self, share: float) -> float: ...
+    def false_per_session(self) -> float: ...
+    def f1(self) -> float: ...
+
+def order_flow_preset(name: str) -> str: ...
+def order_flow_episodes(unit: float, window: float) -> str: ...
+def simulate_order_flow(
+    config: str, seed: int, hours: float, feed: str, with_participants: bool
+) -> tuple[Tape, Labels]: ...
+def transplant_ignitions(
+    tape: Tape,
+    strengths: tuple[float, float],
+    ignitions: int,
+    shams: int,
+    seed: int,
+    unit: float,
+    window: float,
+) -> tuple[Tape, Labels]: ...
+def ignition_alarms(tape: Tape, config: str, factors: list[float]) -> list[tuple[_Alarms, _Alarms]]: ...
+def merge_alarms(
+    unit: npt.NDArray[np.float64],
+    side: npt.NDArray[np.int8],
+    ts: npt.NDArray[np.int64],
+    confirmed: npt.NDArray[np.int64],
+) -> tuple[_Alarms, _Alarms]: ...
+def baseline_alarm_lists(tape: Tape, thresholds: list[list[float]]) -> list[list[_Alarms]]: ...
+def score_alarms(
+    labels: Labels, ts: npt.NDArray[np.int64], known: npt.NDArray[np.int64], side: npt.NDArray[np.int8]
+) -> Tally: ...
+def wilson_interval(count: int, total: int) -> tuple[float, float]: ...

@@ -1,4 +1,4 @@
-"""The command line: ``alvh study``."""
+"""The command line: ``alvh study``, ``alvh detect``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from alvh import _cli_detect
 from alvh._files import write_whole
 from alvh.errors import AlvhError, InternalError
 
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return _USER_ERROR
     try:
-        _study(arguments)
+        arguments.run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _fail("interrupted", _INTERRUPTED)
@@ -102,9 +103,12 @@ def _fail(message: str, status: int) -> int:
 def _parser() -> _Parser:
     import alvh
 
-    parser = _Parser(prog="alvh", description="Iron-condor books with and without a VIX hedge, measured.")
+    parser = _Parser(
+        prog="alvh",
+        description="Iron-condor books with and without a VIX hedge, measured; momentum ignition in order books.",
+    )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="study", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="study|detect", parser_class=_Parser)
     study = commands.add_parser(
         "study",
         help="replay books over recorded history; `alvh study --help` lists its options",
@@ -165,7 +169,8 @@ def _parser() -> _Parser:
         "--png", metavar="FILE", default="alvh-study.png", help="picture (default: %(default)s)"
     )
     output.add_argument("--json", action="store_true", help="print JSON and nothing else on standard output")
-    study.set_defaults(parser=study)
+    study.set_defaults(parser=study, run=_study)
+    _cli_detect.add_parser(commands)
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alvh._figures import COLOURS, GREY, new_axes, new_figure, tidy
 from alvh._files import write_whole
 
 if TYPE_CHECKING:
@@ -12,16 +13,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from alvh.study import Study
 
 __all__ = ["StudyPlot"]
 
-# Okabe and Ito (2008), "Color universal design": told apart by readers with any common colour blindness.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", "-.", ":")
-_GREY = "#5A5A5A"
 # Capitals that differ by more than this factor cannot share an axis in USD.
 _ALIKE = 3.0
 
@@ -51,7 +48,7 @@ class StudyPlot:
         matplotlib.axes.Axes
             The axes drawn on.
         """
-        ax = _axes() if ax is None else ax
+        ax = new_axes() if ax is None else ax
         capital = self._study.raw["capital"]
         if capital.max() > _ALIKE * capital.min():
             self._lines(ax, 100.0 * self._study.equity() / capital)
@@ -75,7 +72,7 @@ class StudyPlot:
         matplotlib.axes.Axes
             The axes drawn on.
         """
-        ax = _axes() if ax is None else ax
+        ax = new_axes() if ax is None else ax
         self._lines(ax, -100.0 * self._study.drawdown)
         ax.set_ylabel("drawdown, % of peak")
         ax.set_ylim(top=0.0)
@@ -99,7 +96,7 @@ class StudyPlot:
         OSError
             When the folder does not exist or cannot be written to.
         """
-        figure = _figure(11.0, 7.0)
+        figure = new_figure(11.0, 7.0)
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         self.equity(top)
         self.drawdown(bottom)
@@ -120,15 +117,11 @@ class StudyPlot:
                 frame.index.to_numpy(),
                 frame[name].to_numpy(),
                 label=str(name).replace("_", " "),
-                color=_COLOURS[index % len(_COLOURS)],
-                linestyle=_STYLES[index // len(_COLOURS) % len(_STYLES)],
+                color=COLOURS[index % len(COLOURS)],
+                linestyle=_STYLES[index // len(COLOURS) % len(_STYLES)],
                 linewidth=1.3,
             )
-        ax.margins(x=0.01)
-        ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(colors=_GREY)
+        tidy(ax)
 
     def _name_events(self, ax: Axes) -> None:
         days = self._study.equity().index
@@ -151,7 +144,7 @@ class StudyPlot:
                 ha="left",
                 va="bottom",
                 fontsize=7.5,
-                color=_GREY,
+                color=GREY,
                 annotation_clip=False,
             )
 
@@ -159,17 +152,3 @@ class StudyPlot:
         frame = self._study.events()
         covered = frame[frame["skipped"] == ""].drop_duplicates("event")
         return list(zip(covered["start"], covered["end"], covered["event"], strict=True))
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # No pyplot: it would keep the figure alive and choose a window system.
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _axes() -> Axes:
-    return _figure(9.0, 4.5).subplots()

@@ -47,16 +47,20 @@ pub fn philox4x32_wide(mut counter: [u64; 4], mut key: [u32; 2]) -> [u64; 4] {
 pub enum Domain {
     /// Indices of the stationary bootstrap.
     Bootstrap = 1,
+    /// The labelled order flow.
+    OrderFlow = 16,
+    /// Ignitions put into real books.
+    Transplant = 17,
     /// Diffusion and jump times of the reference workload of the simulation.
-    ReferenceSteps = 16,
+    ReferenceSteps = 18,
     /// Jump sizes of the reference workload of the simulation.
-    ReferenceJumps = 17,
+    ReferenceJumps = 19,
     /// Shocks of the variances of the market model.
-    ModelVariance = 18,
+    ModelVariance = 20,
     /// Shocks of the price of the market model.
-    ModelPrice = 19,
+    ModelPrice = 21,
     /// Clock and sizes of the jumps of the market model.
-    ModelJumps = 20,
+    ModelJumps = 22,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).

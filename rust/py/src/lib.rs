@@ -11,6 +11,7 @@ mod door;
 mod errors;
 mod feeds;
 mod history;
+mod ignition;
 mod margin;
 mod marks;
 mod model;
@@ -43,6 +44,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tape::register(module)?;
     dbn::register(module)?;
     feeds::register(module)?;
+    ignition::register(module)?;
     detector::register(module)?;
     capi::register(module)?;
     order_flow::register(module)?;

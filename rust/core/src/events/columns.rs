@@ -1,6 +1,6 @@
 //! Events as columns: what arrays, frames and the text feeds become.
 
-use super::{Event, Feed, LEVELS, Level};
+use super::{Event, Feed, Flaw, LEVELS, Level, Quality, action, flag, side};
 
 /// Events of one instrument in columns of equal length. Times do not go back.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,6 +69,108 @@ impl EventColumns {
         } else {
             Feed::Orders
         }
+    }
+
+    /// Makes room for `n` more events.
+    pub fn reserve(&mut self, n: usize) {
+        self.ts.reserve(n);
+        self.action.reserve(n);
+        self.side.reserve(n);
+        self.flags.reserve(n);
+        self.price.reserve(n);
+        self.size.reserve(n);
+        self.depth.reserve(n.saturating_mul(self.depth_levels));
+    }
+
+    /// Cuts every column to the first `n` events.
+    pub fn truncate(&mut self, n: usize) {
+        self.ts.truncate(n);
+        self.action.truncate(n);
+        self.side.truncate(n);
+        self.flags.truncate(n);
+        self.price.truncate(n);
+        self.size.truncate(n);
+        self.order_id.truncate(n);
+        self.participant.truncate(n);
+        self.depth.truncate(n.saturating_mul(self.depth_levels));
+    }
+
+    /// Keeps the events that are marked.
+    pub fn retain(&mut self, kept: &[bool]) {
+        if kept.iter().all(|&keep| keep) {
+            return;
+        }
+        fn cut<T: Copy>(values: &mut Vec<T>, kept: &[bool]) {
+            let mut marks = kept.iter();
+            values.retain(|_| marks.next().copied().unwrap_or(true));
+        }
+        cut(&mut self.ts, kept);
+        cut(&mut self.action, kept);
+        cut(&mut self.side, kept);
+        cut(&mut self.flags, kept);
+        cut(&mut self.price, kept);
+        cut(&mut self.size, kept);
+        cut(&mut self.order_id, kept);
+        cut(&mut self.participant, kept);
+        let k = self.depth_levels.max(1);
+        let mut i = 0;
+        self.depth.retain(|_| {
+            i += 1;
+            kept.get((i - 1) / k).copied().unwrap_or(true)
+        });
+    }
+
+    /// A copy of the events from `start` to before `stop`.
+    #[must_use]
+    pub fn slice(&self, start: usize, stop: usize) -> Self {
+        fn cut<T: Clone>(values: &[T], start: usize, stop: usize) -> Vec<T> {
+            values.get(start..stop).map_or_else(Vec::new, <[T]>::to_vec)
+        }
+        let k = self.depth_levels;
+        Self {
+            ts: cut(&self.ts, start, stop),
+            action: cut(&self.action, start, stop),
+            side: cut(&self.side, start, stop),
+            flags: cut(&self.flags, start, stop),
+            price: cut(&self.price, start, stop),
+            size: cut(&self.size, start, stop),
+            order_id: cut(&self.order_id, start, stop),
+            participant: cut(&self.participant, start, stop),
+            depth: cut(&self.depth, start * k, stop * k),
+            depth_levels: k,
+        }
+    }
+
+    /// What the events show by themselves; a book or a detector counts the same.
+    pub fn shown(&self) -> Quality {
+        let mut quality = Quality::default();
+        let mut has_gap = false;
+        for i in 0..self.len() {
+            let flags = self.flags[i];
+            match self.action[i] {
+                action::HALT => quality.add(Flaw::Halt),
+                action::CROSS => quality.add(Flaw::Cross),
+                action::CLEAR => {
+                    quality.add(Flaw::Clear);
+                    has_gap = false;
+                }
+                action::TRADE if self.side[i] == side::NONE => quality.add(Flaw::UnsignedTrade),
+                _ => {}
+            }
+            if flags & flag::SNAPSHOT != 0 {
+                if flags & flag::LAST != 0 {
+                    quality.add(Flaw::Snapshot);
+                    has_gap = false;
+                }
+            } else if flags & flag::MAYBE_BAD_BOOK != 0 && !has_gap {
+                quality.add(Flaw::Gap);
+                has_gap = true;
+            }
+            if flags & flag::BAD_RECEIVE_TIME != 0 {
+                quality.add(Flaw::BadReceiveTime);
+            }
+        }
+        quality
     }
 
     /// Appends an event, with its order and participant id where the columns hold them.

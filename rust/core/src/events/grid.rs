@@ -1,15 +1,19 @@
 //! Prices of a feed to integer ticks, exactly.
 
+use super::LARGEST;
+
 /// A price grid: how many of the feed's fixed-point units make a tick.
 ///
 /// Division by the tick is a shift and a multiplication by the inverse of its odd part modulo 2^64, which is exact
-/// for multiples of the tick; the product is checked, so a price off the grid is never rounded
-/// (Granlund, Montgomery 1994, doi:10.1145/178243.178249, section 9).
+/// for multiples of the tick and gives a number too large for a quotient otherwise, so a price off the grid is never
+/// rounded (Granlund, Montgomery 1994, doi:10.1145/178243.178249, section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
     tick: i64,
     shift: u32,
     inverse: u64,
+    /// Largest quotient either way.
+    largest: i64,
 }
 
 impl Grid {
@@ -25,7 +29,7 @@ impl Grid {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
         }
-        Some(Self { tick, shift, inverse })
+        Some(Self { tick, shift, inverse, largest: LARGEST.min(i64::MAX / tick) })
     }
 
     /// Units of a tick.
@@ -33,17 +37,24 @@ impl Grid {
         self.tick
     }
 
-    /// The price in ticks, or `None` off the grid.
+    /// The price in ticks, or `None` off the grid and beyond `LARGEST` ticks.
     #[inline]
     pub fn ticks(&self, price: i64) -> Option<i64> {
-        let ticks = ((price >> self.shift) as u64).wrapping_mul(self.inverse) as i64;
-        (ticks.checked_mul(self.tick) == Some(price)).then_some(ticks)
+        let shifted = price >> (self.shift & 63);
+        let ticks = (shifted as u64).wrapping_mul(self.inverse) as i64;
+        let is_whole = shifted << (self.shift & 63) == price;
+        (is_whole && ticks.unsigned_abs() <= self.largest as u64).then_some(ticks)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn expected(price: i64, tick: i64) -> Option<i64> {
+        let ticks = price / tick;
+        (price % tick == 0 && ticks.unsigned_abs() <= LARGEST as u64).then_some(ticks)
+    }
 
     #[test]
     fn ticks_are_exact_and_nothing_is_rounded() {
@@ -53,14 +64,13 @@ mod tests {
             for n in [0_i64, 1, -1, 2, 3, 17, -400, 12_345, 1 << 20] {
                 let Some(price) = n.checked_mul(tick) else { continue };
                 assert_eq!(grid.ticks(price), Some(n), "{tick} {n}");
-                for off in [1, -1] {
+                for off in (0..63).flat_map(|bit| [1 << bit, -(1 << bit)]) {
                     let Some(beside) = price.checked_add(off) else { continue };
-                    assert_eq!(grid.ticks(beside), (beside % tick == 0).then_some(beside / tick), "{tick} {n} {off}");
+                    assert_eq!(grid.ticks(beside), expected(beside, tick), "{tick} {n} {off}");
                 }
             }
             for price in [i64::MIN, i64::MAX, i64::MIN + 1, i64::MAX - 1] {
-                let exact = price.checked_rem(tick) == Some(0);
-                assert_eq!(grid.ticks(price), exact.then(|| price / tick), "{tick} {price}");
+                assert_eq!(grid.ticks(price), expected(price, tick), "{tick} {price}");
             }
         }
     }

@@ -4,9 +4,12 @@
 //! feeds are translated to it by `crate::decode`. Prices are integer ticks, sizes integer lots, times integer
 //! nanoseconds since the epoch (UTC).
 
+pub mod arrays;
 pub mod columns;
 pub mod grid;
 pub mod quality;
+
+use serde::{Deserialize, Serialize};
 
 pub use columns::EventColumns;
 pub use grid::Grid;
@@ -111,7 +114,7 @@ impl Event {
 }
 
 /// One level of both sides of a book. A missing level is an infinitely bad price with size 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(C)]
 pub struct Level {
     /// Ticks.
@@ -149,7 +152,7 @@ impl Level {
 pub type Depth = [Level; LEVELS];
 
 /// How the events of a tape describe the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feed {
     /// Every order with its id (level 3).
     Orders,

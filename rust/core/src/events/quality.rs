@@ -1,5 +1,7 @@
 //! What was flagged or dropped, counted.
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! flaws {
     ($($(#[$doc:meta])* $variant:ident => $name:literal),+ $(,)?) => {
         /// One kind of anomaly.
@@ -12,15 +14,25 @@ macro_rules! flaws {
         impl Flaw {
             /// Names of all kinds, in the order of the counters.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The kind of that name.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
         }
     };
 }
 
 flaws! {
-    /// A cancel, modify or fill of an order id that the book does not hold.
+    /// A cancel or modify of an order that the book does not hold on that side.
     UnknownOrder => "unknown_order",
     /// An add of an id that the book already holds; the older order goes.
     DuplicateOrder => "duplicate_order",
+    /// An order without a side, a price or a size within what is taken; it is left out.
+    BadOrder => "bad_order",
     /// A cancel of more than the order or the level holds; it is cut to what is there.
     OverCancel => "over_cancel",
     /// A removal of a level that is not there.
@@ -49,6 +61,8 @@ flaws! {
     Cross => "cross",
     /// Trades against hidden orders.
     HiddenTrade => "hidden_trade",
+    /// Trades between two ticks, taken to the less extreme one.
+    OffGridTrade => "off_grid_trade",
     /// Trades whose aggressor the feed does not name.
     UnsignedTrade => "unsigned_trade",
     /// Records of another kind than the tape's, left out.
@@ -59,6 +73,8 @@ flaws! {
     BadReceiveTime => "bad_receive_time",
     /// Quotes or trades that the feed marks as suspicious.
     Suspicious => "suspicious",
+    /// Rows before or after the session that was asked for, left out.
+    OutsideSession => "outside_session",
     /// Rows that were dropped by the policy of the reader.
     Dropped => "dropped",
     /// Times before their predecessor's that the policy let through; the tape's clock stands still for them.
@@ -66,7 +82,7 @@ flaws! {
 }
 
 /// Counters of every kind of flaw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     counts: [u64; Flaw::NAMES.len()],
 }

@@ -3,6 +3,7 @@
 use super::detector::TimelineRow;
 use super::records::run_dbn;
 use super::stream::Stream;
+use super::walk::require_book;
 use super::{Episode, IgnitionConfig, Transition};
 use crate::error::{Error, Result};
 use crate::events::{EventColumns, Quality};
@@ -34,11 +35,12 @@ pub struct Detection {
 /// `Error::Config` for the configuration, `Error::Schema` for a tape without a book, the reader's errors for a file
 /// that is read on the way, `Error::Interrupted` when `go_on` says no.
 pub fn detect(tape: &Tape, config: &IgnitionConfig, go_on: &mut dyn FnMut() -> bool) -> Result<Detection> {
+    require_book(tape)?;
     let mut stream = Stream::new(config.clone(), tape.feed)?.with_timeline();
     let mut quality = tape.quality;
     match &tape.body {
         Body::Columns(events) => run_columns(&mut stream, events, go_on)?,
-        Body::Dbn(records) => quality.merge(&run_dbn(&mut stream, records, go_on)?),
+        Body::Dbn(records) => run_dbn(&mut stream, records, go_on)?,
     }
     quality.merge(&stream.quality());
     let detector = stream.detector();

@@ -125,6 +125,10 @@ impl Default for Branching {
 
 impl Branching {
     fn advance(&mut self, window: i64, baseline_rate: f64) {
+        if self.window == 0 {
+            // Windows before the first event were not silent, they were not seen.
+            self.window = window;
+        }
         let passed = (window - self.window).clamp(0, BRANCHING_WINDOWS as i64);
         for _ in 0..passed {
             let old = std::mem::replace(&mut self.counts[self.next], self.now);
@@ -159,59 +163,78 @@ impl Branching {
     }
 }
 
-/// Features of one clock at the end of a cell. Units are in the table of docs/detector.md.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Features {
+/// Declares the features once: their fields, their names and their values in one order.
+macro_rules! features {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Features of one clock at the end of a cell. Units are in the table of docs/detector.md.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct Features {
+            $($(#[$doc])* pub $name: f64),+
+        }
+
+        impl Features {
+            /// Names of the features, in the order of `values`.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+
+            /// Every feature.
+            pub fn values(&self) -> [f64; Self::NAMES.len()] {
+                [$(self.$name),+]
+            }
+        }
+    };
+}
+
+features! {
     /// Middle of the book, ticks.
-    pub mid: f64,
+    mid,
     /// Best ask less best bid, ticks.
-    pub spread: f64,
+    spread,
     /// EW sum of the best level's order-flow imbalance over `tau_fast`, contracts.
-    pub order_flow_imbalance: f64,
+    order_flow_imbalance,
     /// EW sum of the multi-level order-flow imbalance over `tau_fast`, contracts.
-    pub multi_level_imbalance: f64,
+    multi_level_imbalance,
     /// Order-flow imbalance in standard deviations of shot noise.
-    pub push_z: f64,
+    push_z,
     /// (bid - ask)/(bid + ask) of the best sizes.
-    pub queue_imbalance: f64,
+    queue_imbalance,
     /// The same of the depth of all levels.
-    pub depth_imbalance: f64,
+    depth_imbalance,
     /// Microprice less mid, ticks.
-    pub microprice: f64,
+    microprice,
     /// Depth of three levels over its slow mean, bid.
-    pub thinning_bid: f64,
+    thinning_bid,
     /// Depth of three levels over its slow mean, ask.
-    pub thinning_ask: f64,
+    thinning_ask,
     /// Depth of five levels over what ten units of sellers take, bid.
-    pub quick_ratio_bid: f64,
+    quick_ratio_bid,
     /// Depth of five levels over what ten units of buyers take, ask.
-    pub quick_ratio_ask: f64,
+    quick_ratio_ask,
     /// Share of the lost depth at the best prices that was cancelled, one unit.
-    pub fade_share: f64,
+    fade_share,
     /// Messages a trade.
-    pub order_to_trade: f64,
+    order_to_trade,
     /// Standard deviation of the mid's change over one unit, ticks.
-    pub sigma: f64,
+    sigma,
     /// Distance of the mid from its mean, standard deviations.
-    pub velocity_z: f64,
+    velocity_z,
     /// Fast less slow velocity, ticks a unit.
-    pub acceleration: f64,
+    acceleration,
     /// Fast over slow rate of volume.
-    pub volume_burst: f64,
+    volume_burst,
     /// Fast rate of aggressor events against the slow one, standard deviations.
-    pub trade_burst_z: f64,
+    trade_burst_z,
     /// Share of the last unit's volume printed at a new extreme in its own direction.
-    pub cascade_share: f64,
+    cascade_share,
     /// Most levels swept by one aggressor event in the last cell with trades.
-    pub levels_swept: f64,
+    levels_swept,
     /// Drift burst over one unit.
-    pub drift_burst: f64,
+    drift_burst,
     /// Drift burst over five units.
-    pub drift_burst_slow: f64,
+    drift_burst_slow,
     /// Branching ratio of aggressor events; NaN before 200 units.
-    pub branching_ratio: f64,
+    branching_ratio,
     /// Its change against 30 minutes (1,800 units).
-    pub branching_change: f64,
+    branching_change,
 }
 
 /// The weighted sums and means of one clock.

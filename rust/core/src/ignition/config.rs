@@ -34,7 +34,7 @@ pub struct IgnitionConfig {
     pub volume_ratio: [f64; CLOCKS],
     /// Time that the arming condition has to hold.
     pub arm_hold: f64,
-    /// Time after which an armed clock that saw no more of the condition goes idle.
+    /// Time after which an armed clock goes idle; it may arm again at once.
     pub arm_timeout: f64,
     /// Largest distance of the mid from its mean while arming, ticks.
     pub arm_move_ticks: f64,

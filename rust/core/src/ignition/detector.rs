@@ -12,6 +12,9 @@ use super::machine::{Books, Durations, Machine, Sight, predictor, score_of, scor
 use crate::error::Result;
 use crate::events::{Depth, Event, Flaw, LEVELS, Level, NO_PRICE, Quality, action, flag, side};
 
+/// One bit a level of the book.
+const ALL_LEVELS: u32 = (1 << LEVELS) - 1;
+
 /// Everything that follows from the configuration.
 #[derive(Debug, Clone)]
 struct Plan {
@@ -22,6 +25,12 @@ struct Plan {
     open_mask: i64,
     stale_after: i64,
     decays: Decays,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self::new(&IgnitionConfig::default())
+    }
 }
 
 impl Plan {
@@ -44,6 +53,8 @@ impl Plan {
 pub struct TimelineRow {
     /// End of the unit, ns since the epoch.
     pub ts: i64,
+    /// Time of the event that ended it, ns since the epoch: nothing of the row is known before.
+    pub known: i64,
     /// Mid at the end, ticks.
     pub mid: f64,
     /// Best ask less best bid at the end, ticks.
@@ -96,9 +107,10 @@ struct State {
     is_halted: bool,
     open_until: i64,
     warm_until: [i64; CLOCKS],
-    first_changed: usize,
+    changed: u32,
     mask: usize,
     highest: Stage,
+    wants_prints: bool,
     predictors: [f64; CLOCKS],
     unit: Unit,
 }
@@ -118,9 +130,10 @@ impl Default for State {
             is_halted: false,
             open_until: i64::MIN,
             warm_until: [i64::MIN; CLOCKS],
-            first_changed: LEVELS,
+            changed: 0,
             mask: 0,
             highest: Stage::Idle,
+            wants_prints: false,
             predictors: [f64::MIN; CLOCKS],
             unit: Unit::new(i64::MIN),
         }
@@ -128,9 +141,10 @@ impl Default for State {
 }
 
 /// The momentum-ignition detector.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Detector {
     config: IgnitionConfig,
+    #[serde(skip)]
     plan: Plan,
     state: State,
     depth: Depth,
@@ -179,6 +193,16 @@ impl Detector {
         })
     }
 
+    /// Completes a detector that was read back: what follows from the configuration is not kept.
+    ///
+    /// # Errors
+    /// `Error::Config` when the configuration breaks a rule.
+    pub(super) fn resume(&mut self) -> Result<()> {
+        self.config.validate()?;
+        self.plan = Plan::new(&self.config);
+        Ok(())
+    }
+
     /// The same detector, keeping a row of its timeline for every unit of the first clock.
     #[must_use]
     pub fn with_timeline(mut self) -> Self {
@@ -191,11 +215,17 @@ impl Detector {
     /// Times must not go back and the book must be the one after the event: the callers see to both.
     #[inline]
     pub fn step(&mut self, event: &Event, first_changed: usize, depth: &Depth) {
+        self.step_changed::<false>(event, ALL_LEVELS << first_changed & ALL_LEVELS, depth);
+    }
+
+    /// The same with one bit for every level of the book that may have changed; `EXACT` says that nearly all of them have.
+    #[inline(always)]
+    pub(super) fn step_changed<const EXACT: bool>(&mut self, event: &Event, changed: u32, depth: &Depth) {
         if event.ts >= self.state.cell_end && self.state.is_whole {
             self.close(event.ts);
         }
         self.state.last_ts = event.ts;
-        self.state.first_changed = self.state.first_changed.min(first_changed);
+        self.state.changed |= changed;
         self.totals.messages = self.totals.messages.wrapping_add(1);
         match event.action {
             action::ADD | action::CANCEL | action::MODIFY | action::FILL | action::NONE => {}
@@ -206,42 +236,48 @@ impl Detector {
         if event.flags & RARE != 0 {
             self.rare_flags(event);
         }
+        self.state.is_whole = event.is_last();
         if event.is_last() {
-            self.boundary(depth);
-        } else {
-            self.state.is_whole = false;
+            self.boundary::<EXACT>(depth);
         }
         self.state.events += 1;
     }
 
     /// The book is whole: what changed since it last was is one step.
-    #[inline]
-    fn boundary(&mut self, depth: &Depth) {
-        self.state.is_whole = true;
-        let first = self.state.first_changed;
-        if first >= LEVELS {
-            return;
-        }
-        self.state.first_changed = LEVELS;
+    #[inline(always)]
+    fn boundary<const EXACT: bool>(&mut self, depth: &Depth) {
+        let mut changed = std::mem::take(&mut self.state.changed);
         if self.state.is_rebasing {
-            self.rebase(depth);
+            if changed != 0 {
+                self.rebase(depth);
+            }
             return;
         }
-        if first == 0 && depth[0] != self.depth[0] {
-            let e = order_flow_imbalance(&self.depth[0], &depth[0]);
-            let imbalance = e as f64;
-            self.totals.imbalance += imbalance;
-            self.totals.imbalance_squared += imbalance * imbalance;
-            self.totals.multi_level += LEVEL_WEIGHTS[0] * imbalance;
-            self.totals.lost += depth_lost(&self.depth[0], &depth[0]) as f64;
-            self.judge(&depth[0]);
-            self.depth[0] = depth[0];
-        }
-        let first = first.max(1);
-        for ((old, new), weight) in self.depth[first..].iter_mut().zip(&depth[first..]).zip(&LEVEL_WEIGHTS[first..]) {
-            if old != new {
-                self.totals.multi_level += weight * order_flow_imbalance(old, new) as f64;
-                *old = *new;
+        while changed != 0 {
+            let k = changed.trailing_zeros() as usize;
+            changed &= changed - 1;
+            let (Some(old), Some(&new)) = (self.depth.get_mut(k), depth.get(k)) else { return };
+            let before = *old;
+            // A level that came back to what it was, or never left it, adds nothing.
+            let difference = (before.bid_price ^ new.bid_price)
+                | (before.ask_price ^ new.ask_price)
+                | (before.bid_size ^ new.bid_size)
+                | (before.ask_size ^ new.ask_size);
+            if !EXACT && difference == 0 {
+                continue;
+            }
+            let e = order_flow_imbalance(&before, &new) as f64;
+            self.totals.multi_level += LEVEL_WEIGHTS[k] * e;
+            // Field by field: a copy of the whole would wait for the stores of its parts.
+            old.bid_price = new.bid_price;
+            old.ask_price = new.ask_price;
+            old.bid_size = new.bid_size;
+            old.ask_size = new.ask_size;
+            if k == 0 && difference != 0 {
+                self.totals.imbalance += e;
+                self.totals.imbalance_squared += e * e;
+                self.totals.lost += depth_lost(&before, &new) as f64;
+                self.judge(&new);
             }
         }
     }
@@ -344,7 +380,7 @@ impl Detector {
             self.totals.unsigned += event.size as f64;
         } else {
             *(if is_buyer { &mut self.totals.bought } else { &mut self.totals.sold }) += event.size as f64;
-            if self.state.highest > Stage::Idle && event.participant != 0 {
+            if self.state.wants_prints && event.participant != 0 {
                 for machine in &mut self.machines {
                     machine.print(event.participant, event.size as f64, is_buyer);
                 }
@@ -410,7 +446,7 @@ impl Detector {
             clock.pending.sold_low += low;
             let multiple = self.plan.multiples[i];
             if cell >= (clock.cell + 1) * multiple {
-                let own_cell = cell.div_euclid(multiple);
+                let own_cell = if multiple == 1 { cell } else { cell.div_euclid(multiple) };
                 clock.close(own_cell, &self.view, &self.plan.decays);
                 self.extremes[i].advance(own_cell.div_euclid(CELLS_PER_UNIT));
                 let sight =
@@ -446,10 +482,11 @@ impl Detector {
             highest = highest.max(self.machines[i].stage());
         }
         self.state.highest = highest;
+        self.state.wants_prints = self.machines.iter().any(Machine::wants_prints);
         self.state.unit.stage = self.state.unit.stage.max(highest);
         let index = cell.div_euclid(CELLS_PER_UNIT);
         if index != self.state.unit.index {
-            self.end_unit(index);
+            self.end_unit(index, ts);
         }
     }
 
@@ -466,11 +503,12 @@ impl Detector {
     }
 
     #[inline(never)]
-    fn end_unit(&mut self, index: i64) {
+    fn end_unit(&mut self, index: i64, known: i64) {
         let unit = std::mem::replace(&mut self.state.unit, Unit::new(index));
         if let Some(timeline) = &mut self.timeline {
             timeline.push(TimelineRow {
                 ts: (unit.index + 1) * CELLS_PER_UNIT * self.plan.cell_ns,
+                known,
                 mid: self.view.mid,
                 spread: self.view.spread,
                 volume: unit.volume,
@@ -491,6 +529,7 @@ impl Detector {
             self.machines[i].abandon(&sight, &mut books);
         }
         self.state.highest = Stage::Idle;
+        self.state.wants_prints = false;
     }
 
     /// The configuration.
@@ -506,6 +545,16 @@ impl Detector {
     /// Time of the last event, ns since the epoch; `i64::MIN` before the first.
     pub fn last_ts(&self) -> i64 {
         self.state.last_ts
+    }
+
+    /// Whether there has been a book to measure.
+    pub fn is_started(&self) -> bool {
+        self.state.is_started
+    }
+
+    /// The book when it was last whole.
+    pub fn depth(&self) -> &Depth {
+        &self.depth
     }
 
     /// Highest stage of any clock.

@@ -108,7 +108,7 @@ pub struct Episode {
     pub participant_reversal: f64,
 }
 
-/// A change of stage, as it became known: the log only grows.
+/// A change of stage, or an outcome, as it became known: the log only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
     /// When and after which event.
@@ -117,8 +117,10 @@ pub struct Transition {
     pub clock: u8,
     /// Direction, 0 while there is none.
     pub side: i8,
-    /// Stage entered.
+    /// Stage of the clock from here on.
     pub stage: Stage,
+    /// Number of the episode that this is about; -1 when there is none.
+    pub episode: i64,
     /// Outcome of the episode that ended here; `Open` otherwise.
     pub outcome: Outcome,
     /// Score at the moment, 0..100.

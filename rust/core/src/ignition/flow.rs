@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::events::{Event, LEVELS, Level, side};
+use crate::math::{exp, exp_plain, has_plain_exp};
 
 /// Multi-level order-flow imbalance is kept in units of 1/2520 contracts, so that the weights 1/k are whole.
 pub const LEVEL_WEIGHTS: [f64; LEVELS] = [2520.0, 1260.0, 840.0, 630.0, 504.0, 420.0, 360.0, 315.0, 280.0, 252.0];
@@ -13,7 +14,8 @@ pub const LEVEL_WEIGHTS: [f64; LEVELS] = [2520.0, 1260.0, 840.0, 630.0, 504.0, 4
 /// size at an unchanged price counts. A missing level is an infinitely bad price with size 0.
 #[inline]
 pub fn order_flow_imbalance(before: &Level, after: &Level) -> i64 {
-    let arrived = |better: bool, size: i64| if better { size } else { 0 };
+    // Masks instead of branches: which way a level changes cannot be predicted.
+    let arrived = |better: bool, size: i64| size & -i64::from(better);
     let bid = arrived(after.bid_price >= before.bid_price, after.bid_size)
         - arrived(after.bid_price <= before.bid_price, before.bid_size);
     let ask = arrived(after.ask_price <= before.ask_price, after.ask_size)
@@ -341,9 +343,12 @@ impl HawkesIntensity {
 
     fn decayed(&self, ts: i64) -> [f64; 3] {
         let passed = (ts - self.ts) as f64;
-        std::array::from_fn(|i| {
-            if self.sums[i] > 0.0 { self.sums[i] * crate::math::exp(-passed / HAWKES_TAUS[i]) } else { 0.0 }
-        })
+        // One vector where the fastest kernel's decay is a normal number, and with it the others'.
+        if has_plain_exp(passed / HAWKES_TAUS[0]) {
+            std::array::from_fn(|i| self.sums[i] * exp_plain(-passed / HAWKES_TAUS[i]))
+        } else {
+            std::array::from_fn(|i| self.sums[i] * exp(-passed / HAWKES_TAUS[i]))
+        }
     }
 
     /// Events a second as seen by each kernel.

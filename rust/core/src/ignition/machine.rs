@@ -5,80 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::clock::Clock;
 use super::config::IgnitionConfig;
 use super::episode::{Episode, Moment, Outcome, Stage, Transition};
+use super::run::Run;
+use super::traders::Traders;
 use crate::events::side;
 use crate::math::exp;
 
-/// Participants that are told apart during one episode.
-const PARTICIPANTS: usize = 16;
-
-/// Volume of the heaviest participants, by the algorithm of Misra and Gries (1982, doi:10.1016/0167-6423(82)90012-0):
-/// whoever has more than 1/17 of the volume is in the table at the end.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Traders {
-    table: Vec<Trader>,
-    /// Volume of all buyers and of all sellers.
-    total: [f64; 2],
-}
-
-/// One participant's volume bought and sold.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Trader {
-    id: u64,
-    volume: [f64; 2],
-}
-
-impl Traders {
-    fn clear(&mut self) {
-        self.table.clear();
-        self.total = [0.0; 2];
-    }
-
-    fn print(&mut self, id: u64, size: f64, is_buyer: bool) {
-        let way = usize::from(!is_buyer);
-        self.total[way] += size;
-        if let Some(row) = self.table.iter_mut().find(|row| row.id == id) {
-            row.volume[way] += size;
-            return;
-        }
-        let mut left = size;
-        if self.table.len() == PARTICIPANTS {
-            // Everybody, the newcomer included, gives up as much as the lightest has.
-            left = self.table.iter().map(|row| row.volume[0] + row.volume[1]).fold(size, f64::min);
-            for row in &mut self.table {
-                let bought = left.min(row.volume[0]);
-                row.volume = [row.volume[0] - bought, row.volume[1] - (left - bought)];
-            }
-            self.table.retain(|row| row.volume[0] + row.volume[1] > 0.0);
-            left = size - left;
-        }
-        if left > 0.0 && self.table.len() < PARTICIPANTS {
-            if self.table.capacity() == 0 {
-                self.table.reserve_exact(PARTICIPANTS);
-            }
-            let mut volume = [0.0; 2];
-            volume[way] = left;
-            self.table.push(Trader { id, volume });
-        }
-    }
-
-    /// The heaviest participant in a direction, its share of that direction's volume, and its reversal.
-    fn heaviest(&self, direction: i8) -> (u64, f64, f64) {
-        let with = usize::from(direction < 0);
-        let mut heaviest: Option<&Trader> = None;
-        for row in &self.table {
-            // The first of equals: the table's order is that of arrival.
-            if heaviest.is_none_or(|best| row.volume[with] > best.volume[with]) {
-                heaviest = Some(row);
-            }
-        }
-        match heaviest {
-            Some(row) if row.volume[with] > 0.0 => {
-                (row.id, row.volume[with] / self.total[with], row.volume[1 - with] / row.volume[with])
-            }
-            _ => (0, f64::NAN, f64::NAN),
-        }
-    }
-}
+/// Earlier cascades of one clock whose outcome is still awaited; beyond it the oldest expires.
+const WATCHED: usize = 8;
 
 /// Durations of one clock, ns.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,8 +20,10 @@ pub struct Durations {
     pub clock: usize,
     arm_hold: i64,
     arm_timeout: i64,
-    cascade_window: i64,
-    retrace_window: i64,
+    /// Time within which an ignition has to become a cascade.
+    pub cascade_window: i64,
+    /// Time from the peak within which the move has to come back.
+    pub retrace_window: i64,
     cool_down: i64,
 }
 
@@ -124,45 +59,37 @@ pub struct Sight<'a> {
 pub struct Books<'a> {
     /// Every episode since the beginning.
     pub episodes: &'a mut Vec<Episode>,
-    /// Every change of stage since the beginning.
+    /// Every change of stage and every outcome since the beginning.
     pub transitions: &'a mut Vec<Transition>,
 }
 
-/// The state machine of one clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
-    stage: Stage,
-    hold: Moment,
-    onset: Moment,
-    armed_last: i64,
-    idle_until: i64,
-    episode: usize,
-    retrace_volume: f64,
-    retrace_steps: f64,
-    push_volume: f64,
-    push_steps: f64,
-    armed_ns: i64,
-    armed_since: i64,
-    traders: Traders,
+impl Books<'_> {
+    fn log(&mut self, sight: &Sight<'_>, stage: Stage, what: Change) {
+        let Change { side, episode, outcome, score } = what;
+        let clock = sight.durations.clock as u8;
+        self.transitions.push(Transition { moment: sight.now, clock, side, stage, episode, outcome, score });
+    }
 }
 
-impl Default for Machine {
-    fn default() -> Self {
-        Self {
-            stage: Stage::Idle,
-            hold: Moment::NONE,
-            onset: Moment::NONE,
-            armed_last: 0,
-            idle_until: i64::MIN,
-            episode: usize::MAX,
-            retrace_volume: 0.0,
-            retrace_steps: 0.0,
-            push_volume: 0.0,
-            push_steps: 0.0,
-            armed_ns: 0,
-            armed_since: 0,
-            traders: Traders::default(),
-        }
+/// What a transition says of its episode.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    /// Direction, 0 without an episode.
+    pub side: i8,
+    /// Number of the episode, -1 without one.
+    pub episode: i64,
+    /// How it ended, if it did.
+    pub outcome: Outcome,
+    /// Its score.
+    pub score: f64,
+}
+
+impl Change {
+    const NOTHING: Self = Self { side: 0, episode: -1, outcome: Outcome::Open, score: 0.0 };
+
+    /// The change of an episode as it stands.
+    pub fn of(number: usize, episode: &Episode) -> Self {
+        Self { side: episode.side, episode: number as i64, outcome: episode.outcome, score: episode.score }
     }
 }
 
@@ -196,10 +123,48 @@ pub fn scored(config: &IgnitionConfig, clock: &Clock, direction: f64, push: f64,
     ]
 }
 
+/// The state machine of one clock.
+///
+/// A cascade holds the stage until the price made no new extreme for the cool-down; then the clock looks for the next
+/// ignition, while the outcome of the last is still awaited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    stage: Stage,
+    hold: Moment,
+    onset: Moment,
+    idle_until: i64,
+    traders: Traders,
+    run: Option<Run>,
+    watched: Vec<Run>,
+    armed_ns: i64,
+    armed_since: i64,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Idle,
+            hold: Moment::NONE,
+            onset: Moment::NONE,
+            idle_until: i64::MIN,
+            traders: Traders::default(),
+            run: None,
+            watched: Vec::with_capacity(WATCHED + 1),
+            armed_ns: 0,
+            armed_since: 0,
+        }
+    }
+}
+
 impl Machine {
     /// Stage now.
     pub fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// Whether prints of participants are of use.
+    pub fn wants_prints(&self) -> bool {
+        self.stage > Stage::Idle || !self.watched.is_empty()
     }
 
     /// Time spent armed or beyond until `now`, ns.
@@ -208,22 +173,16 @@ impl Machine {
     }
 
     /// Takes an aggressor's print while something is going on.
-    #[inline]
     pub fn print(&mut self, participant: u64, size: f64, is_buyer: bool) {
-        if self.stage > Stage::Idle {
+        if self.stage == Stage::Armed {
             self.traders.print(participant, size, is_buyer);
+        }
+        for run in self.run.iter_mut().chain(&mut self.watched) {
+            run.traders.print(participant, size, is_buyer);
         }
     }
 
-    fn enter(
-        &mut self,
-        stage: Stage,
-        sight: &Sight<'_>,
-        books: &mut Books<'_>,
-        side: i8,
-        outcome: Outcome,
-        score: f64,
-    ) {
+    fn enter(&mut self, stage: Stage, sight: &Sight<'_>, books: &mut Books<'_>, what: Change) {
         let now = sight.now.ts;
         if self.stage == Stage::Idle {
             self.armed_since = now;
@@ -231,37 +190,41 @@ impl Machine {
             self.armed_ns += now - self.armed_since;
         }
         self.stage = stage;
-        let clock = sight.durations.clock as u8;
-        books.transitions.push(Transition { moment: sight.now, clock, side, stage, outcome, score });
+        books.log(sight, stage, what);
     }
 
     /// Ends what is going on because the book cannot be trusted or trading stopped.
     pub fn abandon(&mut self, sight: &Sight<'_>, books: &mut Books<'_>) {
         self.hold = Moment::NONE;
-        match self.stage {
-            Stage::Idle => {}
-            Stage::Armed => self.enter(Stage::Idle, sight, books, 0, Outcome::Open, 0.0),
-            Stage::Ignited | Stage::Cascade => self.finish(Outcome::Expired, sight, books),
+        while let Some(run) = self.watched.pop() {
+            let change = run.finish(Outcome::Expired, sight, books);
+            books.log(sight, self.stage, change);
+        }
+        match self.run.take() {
+            Some(run) => self.settle(&run, Outcome::Expired, sight, books),
+            None if self.stage == Stage::Armed => self.enter(Stage::Idle, sight, books, Change::NOTHING),
+            None => {}
         }
     }
 
     /// One step at the end of a cell. `predictor` is that of the score, in the direction of the push.
     pub fn step(&mut self, sight: &Sight<'_>, books: &mut Books<'_>, push: f64, burst: f64, predictor: f64) {
+        if !self.watched.is_empty() {
+            self.await_outcomes(sight, books);
+        }
         match self.stage {
             Stage::Idle => {
-                if sight.now.ts < self.idle_until {
-                    return;
-                }
                 self.look_for_arming(sight, books, burst);
-                self.look_for_ignition(sight, books, push, burst, predictor);
+                if sight.now.ts >= self.idle_until {
+                    self.look_for_ignition(sight, books, push, burst, predictor);
+                }
             }
             Stage::Armed => {
-                if self.arming_holds(sight, burst) {
-                    self.armed_last = sight.now.ts;
+                if sight.now.ts >= self.idle_until {
+                    self.look_for_ignition(sight, books, push, burst, predictor);
                 }
-                self.look_for_ignition(sight, books, push, burst, predictor);
-                if self.stage == Stage::Armed && sight.now.ts - self.armed_last > sight.durations.arm_timeout {
-                    self.enter(Stage::Idle, sight, books, 0, Outcome::Open, 0.0);
+                if self.stage == Stage::Armed && sight.now.ts - self.armed_since > sight.durations.arm_timeout {
+                    self.enter(Stage::Idle, sight, books, Change::NOTHING);
                     self.hold = Moment::NONE;
                 }
             }
@@ -269,15 +232,24 @@ impl Machine {
         }
     }
 
-    fn arming_holds(&self, sight: &Sight<'_>, burst: f64) -> bool {
-        let config = sight.config;
-        let half_spread = 0.5 * sight.clock.book.spread;
-        burst >= config.volume_ratio[sight.durations.clock]
-            && sight.clock.distance().abs() <= config.arm_move_ticks.max(half_spread + 0.5)
+    fn await_outcomes(&mut self, sight: &Sight<'_>, books: &mut Books<'_>) {
+        let mut k = 0;
+        while k < self.watched.len() {
+            match self.watched[k].step(sight, books.episodes) {
+                Some(outcome) => {
+                    let change = self.watched.remove(k).finish(outcome, sight, books);
+                    books.log(sight, self.stage, change);
+                }
+                None => k += 1,
+            }
+        }
     }
 
     fn look_for_arming(&mut self, sight: &Sight<'_>, books: &mut Books<'_>, burst: f64) {
-        if !self.arming_holds(sight, burst) {
+        let half_spread = 0.5 * sight.clock.book.spread;
+        let is_arming = burst >= sight.config.volume_ratio[sight.durations.clock]
+            && sight.clock.distance().abs() <= sight.config.arm_move_ticks.max(half_spread + 0.5);
+        if !is_arming {
             self.hold = Moment::NONE;
             return;
         }
@@ -286,9 +258,8 @@ impl Machine {
         }
         if sight.now.ts - self.hold.ts >= sight.durations.arm_hold {
             self.onset = self.hold;
-            self.armed_last = sight.now.ts;
             self.traders.clear();
-            self.enter(Stage::Armed, sight, books, 0, Outcome::Open, 0.0);
+            self.enter(Stage::Armed, sight, books, Change::NOTHING);
         }
     }
 
@@ -301,12 +272,10 @@ impl Machine {
         }
         let direction = if push > 0.0 { 1.0 } else { -1.0 };
         let consumed = if push > 0.0 { side::ASK } else { side::BID };
-        let velocity = clock.velocity_z(config) * direction;
-        let thinning = clock.thinning(consumed);
-        let is_move = velocity >= config.velocity_z[i] * factor
+        let is_move = clock.velocity_z(config) * direction >= config.velocity_z[i] * factor
             && clock.acceleration(config) * direction > 0.0
             && clock.signed_volume() * direction > 0.0
-            && thinning <= config.thinning
+            && clock.thinning(consumed) <= config.thinning
             && clock.distance().abs() >= config.move_bp[i] * 1e-4 * clock.book.mid.abs();
         if !is_move {
             return;
@@ -316,107 +285,43 @@ impl Machine {
             self.traders.clear();
         }
         let score = score_of(predictor);
-        let nothing = f64::NAN;
-        self.episode = books.episodes.len();
-        books.episodes.push(Episode {
-            clock: i as u8,
-            side: direction as i8,
-            outcome: Outcome::Open,
-            was_armed,
-            onset: self.onset,
-            detected: sight.now,
-            cascade: Moment::NONE,
-            peak: sight.now,
-            end: Moment::NONE,
-            reference_price: clock.reference(),
-            detected_price: clock.book.mid,
-            peak_price: clock.book.mid,
-            end_price: nothing,
-            retrace: 0.0,
-            score,
-            push_z: push.abs(),
-            velocity_z: velocity,
-            volume_burst: burst,
-            thinning,
-            cascade_share: clock.cascade_share(),
-            levels_swept: clock.levels_swept(),
-            branching_jump: nothing,
-            sigma: clock.sigma(),
-            participant: 0,
-            participant_share: nothing,
-            participant_reversal: nothing,
-        });
-        (self.push_volume, self.push_steps) = (0.0, 0.0);
-        (self.retrace_volume, self.retrace_steps) = (0.0, 0.0);
-        self.enter(Stage::Ignited, sight, books, direction as i8, Outcome::Open, score);
+        let change =
+            Change { side: direction as i8, episode: books.episodes.len() as i64, outcome: Outcome::Open, score };
+        let run = Run::ignite(sight, books.episodes, direction, self.onset, was_armed, score, burst, &mut self.traders);
+        self.run = Some(run);
+        self.enter(Stage::Ignited, sight, books, change);
     }
 
     fn follow(&mut self, sight: &Sight<'_>, books: &mut Books<'_>, push: f64, burst: f64) {
-        let (config, clock, durations) = (sight.config, sight.clock, sight.durations);
-        let Some(episode) = books.episodes.get_mut(self.episode) else { return };
-        let direction = f64::from(episode.side);
-        let mid = clock.book.mid;
-        let rate = clock.volume_rate(config);
-        let consumed = if direction > 0.0 { side::ASK } else { side::BID };
-        episode.push_z = episode.push_z.max(push * direction);
-        episode.velocity_z = episode.velocity_z.max(clock.velocity_z(config) * direction);
-        episode.volume_burst = episode.volume_burst.max(burst);
-        episode.thinning = episode.thinning.min(clock.thinning(consumed));
-        episode.cascade_share = episode.cascade_share.max(clock.cascade_share());
-        episode.levels_swept = episode.levels_swept.max(clock.levels_swept());
-        let score = score_of(predictor(config, scored(config, clock, direction, push, burst)));
-        episode.score = episode.score.max(score);
-        if (mid - episode.peak_price) * direction > 0.0 {
-            (episode.peak, episode.peak_price) = (sight.now, mid);
-            (self.push_volume, self.push_steps) =
-                (self.push_volume + self.retrace_volume, self.push_steps + self.retrace_steps);
-            (self.retrace_volume, self.retrace_steps) = (0.0, 0.0);
+        let Some(mut run) = self.run.take() else { return };
+        run.gather(sight, books.episodes, push, burst);
+        if let Some(outcome) = run.step(sight, books.episodes) {
+            self.settle(&run, outcome, sight, books);
+            return;
         }
-        if episode.peak.ts == sight.now.ts {
-            (self.push_volume, self.push_steps) = (self.push_volume + rate, self.push_steps + 1.0);
-        } else {
-            (self.retrace_volume, self.retrace_steps) = (self.retrace_volume + rate, self.retrace_steps + 1.0);
-        }
-        let moved = (episode.peak_price - episode.reference_price) * direction;
-        let back = (episode.peak_price - mid) * direction;
-        episode.retrace = if moved > 0.0 { back / moved } else { 0.0 };
-        let (retrace, peak_ts, detected_ts, side) =
-            (episode.retrace, episode.peak.ts, episode.detected.ts, episode.side);
-        if self.stage == Stage::Ignited {
-            let enough = config
-                .cascade_ticks
-                .max(config.cascade_sigma[durations.clock] * episode.sigma)
-                .max(config.cascade_bp * 1e-4 * episode.reference_price.abs());
-            if moved >= enough {
-                episode.cascade = sight.now;
-                episode.branching_jump = clock.features(config).branching_change;
-                self.enter(Stage::Cascade, sight, books, side, Outcome::Open, score);
-            } else if sight.now.ts - detected_ts > durations.cascade_window {
-                self.finish(Outcome::Expired, sight, books);
+        let episode = &books.episodes[run.episode];
+        let (is_cascade, since_peak) = (episode.cascade.event >= 0, sight.now.ts - episode.peak.ts);
+        let change = Change::of(run.episode, episode);
+        if self.stage == Stage::Ignited && is_cascade {
+            self.enter(Stage::Cascade, sight, books, change);
+        } else if self.stage == Stage::Cascade && since_peak >= sight.durations.cool_down {
+            self.enter(Stage::Idle, sight, books, change);
+            self.hold = Moment::NONE;
+            self.watched.push(run);
+            if self.watched.len() > WATCHED {
+                let change = self.watched.remove(0).finish(Outcome::Expired, sight, books);
+                books.log(sight, Stage::Idle, change);
             }
-        } else if sight.now.ts - peak_ts > durations.retrace_window {
-            self.finish(Outcome::Continued, sight, books);
-        } else if retrace >= config.retrace_share && self.retrace_is_quieter() {
-            self.finish(Outcome::Reverted, sight, books);
+            return;
         }
+        self.run = Some(run);
     }
 
-    /// Whether the mean volume rate since the peak is below that of the push.
-    fn retrace_is_quieter(&self) -> bool {
-        self.retrace_volume * self.push_steps < self.push_volume * self.retrace_steps
-    }
-
-    fn finish(&mut self, outcome: Outcome, sight: &Sight<'_>, books: &mut Books<'_>) {
-        let Some(episode) = books.episodes.get_mut(self.episode) else { return };
-        episode.outcome = outcome;
-        episode.end = sight.now;
-        episode.end_price = sight.clock.book.mid;
-        let (participant, share, reversal) = self.traders.heaviest(episode.side);
-        (episode.participant, episode.participant_share, episode.participant_reversal) = (participant, share, reversal);
-        let (side, score) = (episode.side, episode.score);
-        self.episode = usize::MAX;
-        self.idle_until = sight.now.ts + sight.durations.cool_down;
+    /// Ends the run that held the stage; the next alarm comes a cool-down after its peak at the earliest.
+    fn settle(&mut self, run: &Run, outcome: Outcome, sight: &Sight<'_>, books: &mut Books<'_>) {
+        let change = run.finish(outcome, sight, books);
+        self.idle_until = books.episodes[run.episode].peak.ts + sight.durations.cool_down;
         self.hold = Moment::NONE;
-        self.enter(Stage::Idle, sight, books, side, outcome, score);
+        self.enter(Stage::Idle, sight, books, change);
     }
 }

@@ -1,12 +1,14 @@
 //! The detector behind a feed: the book is rebuilt, time is checked, each event is one step.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Detector, IgnitionConfig};
 use crate::error::{Error, Fault, Result};
 use crate::events::{Depth, Event, Feed, LARGEST, LEVELS, Level, Quality, TIMES, flag};
 use crate::orderbook::{Levels, OrderBook, Orders};
 
 /// The book that the events of a feed make.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Book {
     Orders(Box<Orders>),
     Levels(Box<Levels>),
@@ -14,7 +16,7 @@ enum Book {
 }
 
 /// A detector fed event by event: batch detection is the loop over it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stream {
     detector: Detector,
     book: Book,
@@ -121,6 +123,14 @@ impl Stream {
     /// The detector itself, for records that carry the book with them.
     pub(super) fn detector_mut(&mut self) -> &mut Detector {
         &mut self.detector
+    }
+
+    /// The book of orders and the detector, for records of orders; `None` when the feed is another.
+    pub(super) fn orders_mut(&mut self) -> Option<(&mut Orders, &mut Detector)> {
+        match &mut self.book {
+            Book::Orders(book) => Some((book, &mut self.detector)),
+            _ => None,
+        }
     }
 
     /// What the book and the detector flagged.
