@@ -253,7 +253,9 @@ pub fn vvix_levels(pricing: &Pricing, n: usize, states: &States<'_>, go_on: GoOn
         for &row in rows {
             goes_on(go_on)?;
             let state = states.at(row);
-            let gap = math::ln(futures.price(state)) - futures.mean_log(state);
+            let future = futures.price(state);
+            // A VIX that stays at zero does not move either.
+            let gap = if future > 0.0 { math::ln(future) - futures.mean_log(state) } else { 0.0 };
             out[row] = POINTS * (2.0 / years * gap).max(0.0).sqrt();
         }
         Ok(())
