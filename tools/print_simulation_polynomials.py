@@ -64,7 +64,7 @@ def main() -> None:
     quarter = mp.pi / 4
     polynomial("sin(pi/4 f)/f in f^2", lambda w: mp.sinc(quarter * mp.sqrt(w)) * quarter, mp.mpf(0), mp.mpf(1), 4)
     polynomial("cos(pi/4 f) in f^2", lambda w: mp.cos(quarter * mp.sqrt(w)), mp.mpf(0), mp.mpf(1), 4)
-    rational(12.0, 4, 5)
+    rational(12.0, 3, 4)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,6 @@ struct Block<const N: usize> {
     /// ln(forward/strike) over the total standard deviation, four legs and three calls, up to the sign.
     moneyness: [Lane<N>; 7],
     half_sd: [Lane<N>; 4],
-    base: [Lane<N>; 7],
     numerator: [Lane<N>; 7],
     denominator: [Lane<N>; 7],
     log_strike: [Lane<N>; 4],
@@ -190,7 +189,6 @@ impl<const N: usize> Block<N> {
             mantissa: [zero; 3],
             moneyness: [zero; 7],
             half_sd: [zero; 4],
-            base: [zero; 7],
             numerator: [zero; 7],
             denominator: [zero; 7],
             log_strike: [zero; 4],
@@ -308,7 +306,6 @@ impl<const N: usize> Block<N> {
         for option in 0..4 {
             for i in 0..N {
                 let value = TimeValue::new(self.moneyness[option][i], self.half_sd[option][i]);
-                self.base[option][i] = value.base;
                 self.numerator[option][i] = value.numerator;
                 self.denominator[option][i] = value.denominator;
             }
@@ -317,7 +314,6 @@ impl<const N: usize> Block<N> {
             let half = 0.5 * row.call_sd[rung];
             for i in 0..N {
                 let value = TimeValue::new(self.moneyness[4 + rung][i], half);
-                self.base[4 + rung][i] = value.base;
                 self.numerator[4 + rung][i] = value.numerator;
                 self.denominator[4 + rung][i] = value.denominator;
             }
@@ -325,12 +321,12 @@ impl<const N: usize> Block<N> {
         for i in 0..N {
             let inverse = inverses::<7>(std::array::from_fn(|option| self.denominator[option][i]));
             for leg in 0..4 {
-                let unit_value = self.base[leg][i] + self.numerator[leg][i] * inverse[leg];
+                let unit_value = self.numerator[leg][i] * inverse[leg];
                 let price = with_intrinsic(leg < 2, self.forward[i], self.strike[leg][i], unit_value);
                 self.legs[leg][i] = row.discount * price;
             }
             for rung in 0..3 {
-                let unit_value = self.base[4 + rung][i] + self.numerator[4 + rung][i] * inverse[4 + rung];
+                let unit_value = self.numerator[4 + rung][i] * inverse[4 + rung];
                 let price = with_intrinsic(false, self.vix_forward[rung][i], self.vix_strike[rung][i], unit_value);
                 self.calls[rung][i] = row.call_discount[rung] * price;
             }
