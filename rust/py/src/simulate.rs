@@ -31,7 +31,12 @@ fn reference_workload<'py>(
 ) -> PyResult<Columns<'py>> {
     let set = simulate::instruction_set(set).into_py_result(py)?;
     let out = door::enter(py, |go_on| hc1::simulate(n_paths, first_path, seed, n_jobs, set, go_on))?;
-    Ok((finished(py, out.equity), finished(py, out.max_drawdown), finished(py, out.max_margin), finished(py, out.stops)))
+    Ok((
+        finished(py, out.equity),
+        finished(py, out.max_drawdown),
+        finished(py, out.max_margin),
+        finished(py, out.stops),
+    ))
 }
 
 /// Number of records, then spot, v1, v2 and intensity, path after path.
@@ -54,8 +59,7 @@ fn simulate_paths<'py>(
     let market = MarketConfig::from_json(market).into_py_result(py)?;
     let set = simulate::instruction_set(set).into_py_result(py)?;
     let measure = if real_world { Measure::P } else { Measure::Q };
-    let plan =
-        Plan { n_paths, first_path, sessions, steps_per_day, record_every, spot, measure, antithetic, seed };
+    let plan = Plan { n_paths, first_path, sessions, steps_per_day, record_every, spot, measure, antithetic, seed };
     let out = door::enter(py, |go_on| simulate::paths::simulate(&market, &plan, n_jobs, set, go_on))?;
     let columns = (finished(py, out.spot), finished(py, out.v1), finished(py, out.v2), finished(py, out.intensity));
     Ok((out.records, columns))

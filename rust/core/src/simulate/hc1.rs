@@ -3,6 +3,7 @@
 //! 252 daily steps of a short iron condor with a ladder of VIX calls under stochastic variance with co-jumps and
 //! self-exciting intensity; seven option prices a step. The arithmetic is defined by `tests/reference/hc1_numpy.py` and
 //! described in `docs/simulation.md`; it is made for comparing speed, not for trading.
+#![allow(clippy::needless_range_loop, reason = "the same lane of many arrays")]
 
 use std::f64::consts::LN_10;
 
@@ -291,8 +292,7 @@ impl<const N: usize> Block<N> {
             // unit^2 (1 + SKEW m + CURVE m^2) with m = distance/unit.
             let shape = distance.map(|d| unit * unit + d * (SKEW * unit + CURVE * d));
             let m: [f64; 3] = std::array::from_fn(|rung| self.mantissa[rung][i]);
-            let inverse =
-                inverses([unit, shape[0], shape[1], shape[2], shape[3], m[0] + 1.0, m[1] + 1.0, m[2] + 1.0]);
+            let inverse = inverses([unit, shape[0], shape[1], shape[2], shape[3], m[0] + 1.0, m[1] + 1.0, m[2] + 1.0]);
             for leg in 0..4 {
                 self.moneyness[leg][i] = distance[leg] * unit * inverse[1 + leg];
                 self.half_sd[leg][i] = 0.5 * shape[leg] * inverse[0];
@@ -491,12 +491,8 @@ fn simulate_blocks<const N: usize>(
         return Err(Error::limit(Fault::new("SIM001", "reference_workload", "n_paths", n.to_string(), expected)));
     }
     let tables = Tables::new();
-    let mut out = Outcomes {
-        equity: vec![0.0; n],
-        max_drawdown: vec![0.0; n],
-        max_margin: vec![0.0; n],
-        stops: vec![0.0; n],
-    };
+    let mut out =
+        Outcomes { equity: vec![0.0; n], max_drawdown: vec![0.0; n], max_margin: vec![0.0; n], stops: vec![0.0; n] };
     let columns = out.equity.chunks_mut(UNIT).zip(out.max_drawdown.chunks_mut(UNIT));
     let columns = columns.zip(out.max_margin.chunks_mut(UNIT).zip(out.stops.chunks_mut(UNIT)));
     workers::run(threads, columns.enumerate(), go_on, |(unit, ((equity, drawdown), (margin, stops))), _| {

@@ -45,7 +45,11 @@ fn scaled_exp2(scale: f64, y: f64) -> f64 {
         1.325_522_487_866_881_7e-6,
     ];
     let shifted = y + ROUND;
-    let value = polynomial(y - (shifted - ROUND), COEFFICIENTS.map(|c| c * scale));
+    let r = y - (shifted - ROUND);
+    let c = COEFFICIENTS.map(|c| c * scale);
+    // Even and odd powers apart: the longest chain of a price is this one.
+    let w = r * r;
+    let value = polynomial(w, [c[0], c[2], c[4], c[6], c[8]]) + r * polynomial(w, [c[1], c[3], c[5], c[7]]);
     value * f64::from_bits(shifted.to_bits().wrapping_add(1_023) << 52)
 }
 
@@ -89,21 +93,22 @@ pub fn ln(x: f64) -> f64 {
     ln_of_parts(k, (m - 1.0) / (m + 1.0))
 }
 
-/// The inverse of each of N positive numbers by one division; their product must not overflow.
+/// The inverse of each of up to eight positive numbers by one division; their product must not overflow.
+///
+/// A tree of products, node i over 2 i and 2 i + 1: the inverse of a node times one child is the inverse of the other.
 #[inline(always)]
 pub fn inverses<const N: usize>(x: [f64; N]) -> [f64; N] {
-    let mut products = x;
-    for i in 1..N {
-        products[i] = products[i - 1] * x[i];
+    const { assert!(N <= 8) };
+    let mut tree = [1.0; 16];
+    tree[8..8 + N].copy_from_slice(&x);
+    for i in (1..8).rev() {
+        tree[i] = tree[2 * i] * tree[2 * i + 1];
     }
-    let mut rest = 1.0 / products[N - 1];
-    let mut out = [0.0; N];
-    for i in (1..N).rev() {
-        out[i] = rest * products[i - 1];
-        rest *= x[i];
+    tree[1] = 1.0 / tree[1];
+    for i in 1..8 {
+        (tree[2 * i], tree[2 * i + 1]) = (tree[i] * tree[2 * i + 1], tree[i] * tree[2 * i]);
     }
-    out[0] = rest;
-    out
+    std::array::from_fn(|i| tree[8 + i])
 }
 
 /// A uniform number in (0, 1) from the low 32 bits: the middle of one of 2^32 intervals.

@@ -6,6 +6,7 @@
 //! against unit exponentials, which is exact for self-exciting jumps whatever the step (Ozaki 1979,
 //! doi:10.1007/BF02480272). A jump of the variance decays from its time to the end of the step, so that means are exact;
 //! the price takes its jump at the end of the step.
+#![allow(clippy::needless_range_loop, reason = "the same lane of many arrays")]
 
 use std::ops::Range;
 
@@ -69,7 +70,8 @@ impl Plan {
     /// # Errors
     /// `Error::Config` naming the field; `Error::Limit` for sizes beyond [`MOST_NUMBERS`] or [`MOST_STEPS`].
     pub fn validate(&self) -> Result<usize> {
-        let fault = |code, field: &str, value: String, expected: &str| Fault::new(code, "paths", field, value, expected);
+        let fault =
+            |code, field: &str, value: String, expected: &str| Fault::new(code, "paths", field, value, expected);
         if self.n_paths == 0 {
             return Err(Error::config(fault("SIM002", "n_paths", "0".into(), "at least 1")));
         }
@@ -78,7 +80,12 @@ impl Plan {
         }
         if self.steps_per_day == 0 || !MINUTES.is_multiple_of(self.steps_per_day) {
             let value = self.steps_per_day.to_string();
-            return Err(Error::config(fault("SIM004", "steps_per_day", value, "a divisor of 390, such as 1, 13 or 78")));
+            return Err(Error::config(fault(
+                "SIM004",
+                "steps_per_day",
+                value,
+                "a divisor of 390, such as 1, 13 or 78",
+            )));
         }
         if !(self.spot > 0.0 && self.spot < 1e15) {
             return Err(Error::config(fault("SIM005", "spot", self.spot.to_string(), "above 0 and below 1e15")));
@@ -92,7 +99,12 @@ impl Plan {
         };
         if self.record_every == 0 || !steps.is_multiple_of(self.record_every) {
             let value = self.record_every.to_string();
-            return Err(Error::config(fault("SIM007", "record_every", value, &format!("a divisor of the {steps} steps"))));
+            return Err(Error::config(fault(
+                "SIM007",
+                "record_every",
+                value,
+                &format!("a divisor of the {steps} steps"),
+            )));
         }
         let records = steps / self.record_every + 1;
         let numbers = records.checked_mul(self.n_paths).and_then(|numbers| numbers.checked_mul(4));
@@ -246,7 +258,11 @@ impl Dynamics {
         let mut time = h * clock / self.hazard(intensity, h);
         for _ in 0..60 {
             let miss = self.hazard(intensity, time) - clock;
-            if miss > 0.0 { high = time } else { low = time }
+            if miss > 0.0 {
+                high = time
+            } else {
+                low = time
+            }
             let slope = self.lambda_inf + (intensity - self.lambda_inf) * math::exp(-self.beta * time);
             let newton = time - miss / slope;
             let next = if newton >= low && newton <= high { newton } else { 0.5 * (low + high) };
