@@ -10,7 +10,6 @@ state first). A vector of Rust lies in pages of 4 KiB, an array of numpy in huge
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import statistics
@@ -19,15 +18,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ["POLARS_MAX_THREADS"] = "1"
 
 import databento
 import databento_dbn
+import detect_peers as peers
 import numba
 import numpy as np
-import polars as pl
+import polars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,199 +37,6 @@ BENCH = ["cargo", "bench", "--quiet", "-p", "alvh-core", "--bench", "detect", "-
 HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 CACHED = 2_000
 START = 1_700_000_000_000_000_000
-TICK = 250_000_000
-NONE = np.iinfo(np.int64).max
-
-
-@numba.njit
-def is_other(words: Any, i: int, k: int) -> bool:
-    """Whether level k is another than in the record before: one branch."""
-    j = 6 + 4 * k
-    bid, ask, size = words[i, j] ^ words[i - 1, j], words[i, j + 1] ^ words[i - 1, j + 1], words[i, j + 2] ^ words[i - 1, j + 2]
-    return (bid | ask | size) != 0
-
-
-@numba.njit
-def imbalance(words: Any, halves: Any, i: int, k: int) -> int:
-    """Order-flow imbalance of level k (Cont, Kukanov, Stoikov 2014, non-strict)."""
-    bid, was_bid, ask, was_ask = words[i, 6 + 4 * k], words[i - 1, 6 + 4 * k], words[i, 7 + 4 * k], words[i - 1, 7 + 4 * k]
-    e = np.int64(bid >= was_bid) * np.int64(halves[i, 16 + 8 * k])
-    e -= np.int64(bid <= was_bid) * np.int64(halves[i - 1, 16 + 8 * k])
-    e -= np.int64(ask <= was_ask) * np.int64(halves[i, 17 + 8 * k])
-    e += np.int64(ask >= was_ask) * np.int64(halves[i - 1, 17 + 8 * k])
-    return e
-
-
-@numba.njit
-def features_by_event(words: Any, halves: Any, letters: Any) -> Any:
-    """The features of the table in docs, moved on at every record: four exponentials each."""
-    fast, mid, slow, mean_fast, mean_mid = np.zeros(4), np.zeros(2), np.zeros(5), 0.0, 0.0
-    depth3 = np.zeros(2)
-    out = np.zeros(12)
-    last = words[0, 1]
-    for i in range(1, len(words)):
-        dt = (words[i, 1] - last) * 1e-9
-        last = words[i, 1]
-        g_fast, g_mid, g_slow = np.exp(-dt / 0.25), np.exp(-dt), np.exp(-dt / 60.0)
-        e, multi = 0, 0.0
-        for k in range(10):
-            if is_other(words, i, k):
-                change = imbalance(words, halves, i, k)
-                multi += change / (k + 1)
-                if k == 0:
-                    e = change
-        bought = sold = 0.0
-        if letters[i, 28] == 84:
-            if letters[i, 29] == 66:
-                bought = float(halves[i, 6])
-            else:
-                sold = float(halves[i, 6])
-        price = 0.5 * (words[i, 6] + words[i, 7]) / TICK
-        mean_fast = mean_fast * g_fast + price * (1 - g_fast)
-        mean_mid = mean_mid * g_mid + price * (1 - g_mid)
-        fast[0] = fast[0] * g_fast + e
-        fast[1] = fast[1] * g_fast + multi
-        fast[2] = fast[2] * g_fast + bought + sold
-        fast[3] = fast[3] * g_fast + bought - sold
-        mid[0] = mid[0] * g_mid + bought + sold
-        mid[1] = mid[1] * g_mid + abs(e)
-        slow[0] = slow[0] * g_slow + e * e
-        slow[1] = slow[1] * g_slow + bought
-        slow[2] = slow[2] * g_slow + sold
-        bids = asks = 0
-        three = five = (0, 0)
-        for k in range(10):
-            bids += np.int64(halves[i, 16 + 8 * k])
-            asks += np.int64(halves[i, 17 + 8 * k])
-            if k == 2:
-                three = (bids, asks)
-            if k == 4:
-                five = (bids, asks)
-        depth3[0] = depth3[0] * g_slow + three[0] * (1 - g_slow)
-        depth3[1] = depth3[1] * g_slow + three[1] * (1 - g_slow)
-        best_bid, best_ask = float(halves[i, 16]), float(halves[i, 17])
-        out[0] = fast[0] / np.sqrt(slow[0] / 60.0 * 0.125 + 1e-9)
-        out[1] = fast[1]
-        out[2] = (best_bid - best_ask) / (best_bid + best_ask)
-        out[3] = (bids - asks) / (bids + asks)
-        out[4] = out[2] * 0.5 * (words[i, 7] - words[i, 6]) / TICK
-        out[5] = three[0] / depth3[0]
-        out[6] = three[1] / depth3[1]
-        out[7] = five[0] / (slow[2] / 6.0 + 1e-9)
-        out[8] = five[1] / (slow[1] / 6.0 + 1e-9)
-        out[9] = (price - mean_fast) / 0.25 - (price - mean_mid)
-        out[10] = price - mean_mid
-        out[11] = (fast[2] * 60.0) / ((slow[1] + slow[2]) * 0.25 + 1e-9)
-    return out
-
-
-@numba.njit
-def features_by_cell(words: Any, halves: Any, letters: Any) -> Any:
-    """The same on the core's lattice: whole totals at every record, the weighted sums every 10 ms."""
-    fast, slow, mean_fast, mean_mid = np.zeros(4), np.zeros(3), 0.0, 0.0
-    depth3 = np.zeros(2)
-    out = np.zeros(12)
-    cell = words[0, 1] // 10_000_000
-    end = (cell + 1) * 10_000_000
-    e_sum, squares, multi, bought, sold = 0, 0, 0.0, 0, 0
-    for i in range(1, len(words)):
-        ts = words[i, 1]
-        if ts >= end:
-            dt = (ts // 10_000_000 - cell) * 0.01
-            cell = ts // 10_000_000
-            end = (cell + 1) * 10_000_000
-            g_fast, g_mid, g_slow = np.exp(-dt / 0.25), np.exp(-dt), np.exp(-dt / 60.0)
-            price = 0.5 * (words[i - 1, 6] + words[i - 1, 7]) / TICK
-            mean_fast = mean_fast * g_fast + price * (1 - g_fast)
-            mean_mid = mean_mid * g_mid + price * (1 - g_mid)
-            fast[0] = fast[0] * g_fast + e_sum
-            fast[1] = fast[1] * g_fast + multi
-            fast[2] = fast[2] * g_fast + bought + sold
-            fast[3] = fast[3] * g_fast + bought - sold
-            slow[0] = slow[0] * g_slow + squares
-            slow[1] = slow[1] * g_slow + bought
-            slow[2] = slow[2] * g_slow + sold
-            e_sum, squares, multi, bought, sold = 0, 0, 0.0, 0, 0
-            bids = asks = 0
-            three = five = (0, 0)
-            for k in range(10):
-                bids += np.int64(halves[i - 1, 16 + 8 * k])
-                asks += np.int64(halves[i - 1, 17 + 8 * k])
-                if k == 2:
-                    three = (bids, asks)
-                if k == 4:
-                    five = (bids, asks)
-            depth3[0] = depth3[0] * g_slow + three[0] * (1 - g_slow)
-            depth3[1] = depth3[1] * g_slow + three[1] * (1 - g_slow)
-            best_bid, best_ask = float(halves[i - 1, 16]), float(halves[i - 1, 17])
-            out[0] = fast[0] / np.sqrt(slow[0] / 60.0 * 0.125 + 1e-9)
-            out[1] = fast[1]
-            out[2] = (best_bid - best_ask) / (best_bid + best_ask)
-            out[3] = (bids - asks) / (bids + asks)
-            out[4] = out[2] * 0.5 * (words[i - 1, 7] - words[i - 1, 6]) / TICK
-            out[5] = three[0] / depth3[0]
-            out[6] = three[1] / depth3[1]
-            out[7] = five[0] / (slow[2] / 6.0 + 1e-9)
-            out[8] = five[1] / (slow[1] / 6.0 + 1e-9)
-            out[9] = (price - mean_fast) / 0.25 - (price - mean_mid)
-            out[10] = price - mean_mid
-            out[11] = (fast[2] * 60.0) / ((slow[1] + slow[2]) * 0.25 + 1e-9)
-        for k in range(10):
-            if is_other(words, i, k):
-                change = imbalance(words, halves, i, k)
-                multi += change / (k + 1)
-                if k == 0:
-                    e_sum += change
-                    squares += change * change
-        if letters[i, 28] == 84:
-            if letters[i, 29] == 66:
-                bought += np.int64(halves[i, 6])
-            else:
-                sold += np.int64(halves[i, 6])
-    return out
-
-
-def polars_features(frame: pl.DataFrame) -> pl.DataFrame:
-    """What a data frame can say in one pass of expressions, on columns that are decoded already."""
-    multi = pl.lit(0.0)
-    for k in range(10):
-        bid, ask, bid_size, ask_size = (
-            pl.col(f"{name}_{k:02}") for name in ("bid_px", "ask_px", "bid_sz", "ask_sz")
-        )
-        was = [column.shift(1) for column in (bid, ask, bid_size, ask_size)]
-        e = (
-            pl.when(bid >= was[0]).then(bid_size).otherwise(0)
-            - pl.when(bid <= was[0]).then(was[2]).otherwise(0)
-            - pl.when(ask <= was[1]).then(ask_size).otherwise(0)
-            + pl.when(ask >= was[1]).then(was[3]).otherwise(0)
-        )
-        multi = multi + e / (k + 1)
-    bids = pl.sum_horizontal(f"bid_sz_{k:02}" for k in range(10))
-    asks = pl.sum_horizontal(f"ask_sz_{k:02}" for k in range(10))
-    mid = 0.5 * (pl.col("bid_px_00") + pl.col("ask_px_00"))
-    volume = pl.when(pl.col("action") == "T").then(pl.col("size")).otherwise(0)
-    ts = pl.col("ts")
-    return frame.select(
-        multi=multi,
-        depth_imbalance=(bids - asks) / (bids + asks),
-        microprice=(pl.col("ask_px_00") * pl.col("bid_sz_00") + pl.col("bid_px_00") * pl.col("ask_sz_00"))
-        / (pl.col("bid_sz_00") + pl.col("ask_sz_00"))
-        - mid,
-        mean_fast=mid.ewm_mean_by(ts, half_life="173ms"),
-        mean_mid=mid.ewm_mean_by(ts, half_life="693ms"),
-        volume_slow=volume.ewm_mean_by(ts, half_life="42s"),
-        imbalance_fast=multi.fill_null(0).ewm_mean_by(ts, half_life="173ms"),
-    )
-
-
-def frame_of(decoded: np.ndarray[Any, Any]) -> pl.DataFrame:
-    """The columns that `polars_features` needs."""
-    names = [f"{side}_{what}_{k:02}" for side in ("bid", "ask") for what in ("px", "sz") for k in range(10)]
-    columns = {name: decoded[name].astype(np.int64) for name in names}
-    columns["size"] = decoded["size"].astype(np.int64)
-    columns["ts"] = decoded["ts_event"].astype("datetime64[ns]")
-    columns["action"] = decoded["action"].astype("U1")
-    return pl.DataFrame(columns)
 
 
 def encoded(records: bytes, schema: str) -> bytes:
@@ -249,6 +56,15 @@ def encoded(records: bytes, schema: str) -> bytes:
 def decode(file: bytes) -> object:
     """The vendor's decoder of Python, to one array."""
     return databento.DBNStore.from_bytes(file).to_ndarray()
+
+
+def made(make: Callable[[], Callable[[], float]], name: str) -> Callable[[], float] | None:
+    """A contender, or nothing where its package is not installed."""
+    try:
+        return make()
+    except ImportError:
+        print(f"{name}: not installed")
+        return None
 
 
 class Core:
@@ -313,19 +129,21 @@ def time_prices(folder: Path, rounds: int) -> None:
     """Market by price, ten levels."""
     raw = np.fromfile(folder / "mbp-10", np.uint8)
     count = len(raw) // 368
-    small = raw[: CACHED * 368].copy()
+    calm = count // 2 // 500_000 * 500_000 + 5_000
+    small = raw[calm * 368 : (calm + CACHED) * 368].copy()
     views = [
         (data.view("<i8").reshape(-1, 46), data.view("<u4").reshape(-1, 92), data.reshape(-1, 368))
         for data in (raw, small)
     ]
-    features_by_event(*views[1])
-    features_by_cell(*views[1])
+    peers.features_by_event(*views[1])
+    peers.features_by_cell(*views[1])
     file = encoded(raw.tobytes(), "mbp-10")
     part = encoded(raw[: 368 * 50_000].tobytes(), "mbp-10")
     decoded = databento.DBNStore.from_bytes(file).to_ndarray()
     assert len(decoded) == count
-    frame = frame_of(decoded)
+    frame = peers.frame_of(decoded)
     del decoded
+    nautilus = made(lambda: peers.nautilus_loader(part, folder / "part.dbn.zst", 50_000), "nautilus_trader")
     cores = {
         "": Core(folder / "mbp-10", "mbp-10", {}),
         ", huge pages": Core(folder / "mbp-10", "mbp-10", HUGE),
@@ -337,7 +155,7 @@ def time_prices(folder: Path, rounds: int) -> None:
             table.add(f"alvh: features, machines, alarms, from memory{pages}", memory)
             if not pages:
                 table.add("alvh: the same, in cache", cache)
-        for name, kernel in (("event", features_by_event), ("10 ms", features_by_cell)):
+        for name, kernel in (("event", peers.features_by_event), ("10 ms", peers.features_by_cell)):
             table.add(
                 f"numba: features alone by {name}, from memory", timed(lambda k=kernel: k(*views[0]), count)
             )
@@ -347,7 +165,8 @@ def time_prices(folder: Path, rounds: int) -> None:
             )
         table.add("plain sum of the bytes (numpy), from memory", timed(lambda: views[0][0].sum(), count))
         table.add(
-            "polars: some features, decoded columns, 1 thread", timed(lambda: polars_features(frame), count)
+            "polars: some features, decoded columns, 1 thread",
+            timed(lambda: peers.polars_features(frame), count),
         )
         table.add(
             "databento: DBNStore.from_bytes(...).to_ndarray()",
@@ -357,6 +176,8 @@ def time_prices(folder: Path, rounds: int) -> None:
             "databento: iteration over DBNStore",
             timed(lambda: sum(1 for _ in databento.DBNStore.from_bytes(part)), 50_000),
         )
+        if nautilus:
+            table.add("nautilus: DatabentoDataLoader, zstd to objects", nautilus())
     for core in cores.values():
         core.close()
     table.show(
@@ -386,6 +207,9 @@ def time_others(folder: Path, rounds: int) -> None:
         raw = (folder / name).read_bytes()
         count = len(raw) // (368 if schema == "mbp-10" else 56 if schema == "mbo" else 80)
         file = encoded(raw, schema)
+        book = None
+        if schema == "mbo":
+            book = made(lambda raw=raw: peers.hftbacktest_book(np.frombuffer(raw, np.uint8)), "hftbacktest")
         table = Table()
         for _ in range(rounds):
             memory, cache = core.round()
@@ -394,8 +218,10 @@ def time_others(folder: Path, rounds: int) -> None:
             if schema != "bbo-1s":
                 table.add(
                     "databento: DBNStore.from_bytes(...).to_ndarray()",
-                    timed(lambda: decode(file), count),
+                    timed(lambda file=file: decode(file), count),
                 )
+            if book:
+                table.add("hftbacktest: ROIVector L3 book alone", book())
         core.close()
         table.show(f"{name}, {count:,} records", "alvh: to alarms, from memory")
 
@@ -412,14 +238,10 @@ def main() -> None:
         "",
     )
     print(
-        f"{platform.platform()}, {model}, {os.cpu_count()} processors, Python {platform.python_version()}, numpy {np.__version__}, "
-        f"numba {numba.__version__}, polars {pl.__version__}, databento {databento.__version__}; load {os.getloadavg()[0]:.1f}"
+        f"{platform.platform()}, {model}, {os.cpu_count()} processors, Python {platform.python_version()}, "
+        f"numpy {np.__version__}, numba {numba.__version__}, polars {polars.__version__}, "
+        f"databento {databento.__version__}; load {os.getloadavg()[0]:.1f}"
     )
-    for name in ("nautilus_trader", "hftbacktest"):
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            print(f"{name}: not installed")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run([*BENCH, "write", str(folder), str(count)], cwd=ROOT, check=True)

@@ -401,3 +401,21 @@ def test_bad_arguments_are_named(code: str, call: Any) -> None:
 def test_alarms_that_are_none_are_refused(code: str, alarms: Any) -> None:
     with pytest.raises(DataError, match=code):
         bench.score(alarms, bench.order_flow(1, 0.1))
+
+
+@pytest.mark.needs_shared_data
+def test_real_books_are_consumed(shared_data: Any) -> None:
+    tape = alvh.read_binance(shared_data / "books" / "binance" / "spot_btcusdt_20240808.gz")
+    made = bench.transplant(tape, (10.0, 20.0), n=3, shams=2, seed=1)
+    labels = made.labels
+    assert labels["kind"].value_counts().to_dict() == {"ignition": 3, "sham": 2}
+    arrays, real = made.tape.to_arrays(), tape.to_arrays()
+    # Before the first episode the tape is the real one; after it, prices are shifted and trades were added.
+    first = int(np.searchsorted(real["ts"], labels["onset"].min().value))
+    assert first > 100
+    for name in ("ts", "action", "side", "price", "size"):
+        np.testing.assert_array_equal(arrays[name][:first], real[name][:first])
+    added = (arrays["action"] == ord("T")).sum() - (real["action"] == ord("T")).sum()
+    assert added >= 3 * 13
+    true = labels[labels["kind"] == "ignition"]
+    assert (true["displacement_sigma"] > 4.0).all()

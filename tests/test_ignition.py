@@ -474,6 +474,8 @@ def test_calibration_raises_thresholds_until_alarms_are_rare(noisy):
     assert report.factor > 1.0
     assert config.push_z == tuple(5.0 * report.factor for _ in range(3))
     assert config.velocity_z == tuple(2.0 * report.factor for _ in range(3))
+    weights = alvh.IgnitionConfig().score_weights
+    assert config.score_weights == (weights[0] / report.factor, weights[1] / report.factor, *weights[2:])
     curve = report.curve
     assert list(curve.index) == list(report.factors)
     at = curve.index.get_loc(report.factor)

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 __version__: str
 
@@ -333,6 +334,7 @@ def tape_from_arrays(
 # The detector as a stream (rust/py/src/detector.rs, capi.rs).
 CAPI_SLOTS: int
 
+@disjoint_base
 class Stream:
     def __new__(cls, json: str, feed: str, tick_size: float | None, by_receive: bool) -> Self: ...
     def update(

@@ -87,8 +87,9 @@ class Calibration:
         """Say in words what was done, and what so much tape can and cannot show."""
         days = self.hours / self.hours_per_day
         said = [
-            f"Thresholds times {self.factor:.3g}: push_z, velocity_z and cascade_sigma, from {_duration(self.hours)} "
-            f"of scored tape taken for ordinary ({days:.3g} days of {self.hours_per_day:g} h)."
+            f"Thresholds times {self.factor:.3g}: push_z, velocity_z and cascade_sigma (and the weights of push and "
+            f"velocity in the score over it), from {_duration(self.hours)} of scored tape taken for ordinary "
+            f"({days:.3g} days of {self.hours_per_day:g} h)."
         ]
         at = self.factors.index(self.factor)
         named = (("early alarms", self.early), ("confirmed events", self.confirmed))
@@ -300,4 +301,7 @@ def calibrate(
 
 
 def _scaled(base: IgnitionConfig, factor: float) -> IgnitionConfig:
-    return base.replace(**{name: tuple(factor * x for x in getattr(base, name)) for name in _SCALED})
+    thresholds = {name: tuple(factor * x for x in getattr(base, name)) for name in _SCALED}
+    # The score stays what it was for a push and a velocity at their thresholds.
+    push, velocity, *others = base.score_weights
+    return base.replace(**thresholds, score_weights=(push / factor, velocity / factor, *others))

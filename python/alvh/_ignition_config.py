@@ -23,7 +23,15 @@ __all__ = ["IgnitionConfig", "instant"]
 
 Triple = tuple[float, float, float]
 # Fields with one number for each clock; one number given stands for all of them.
-_PER_CLOCK = ("retrace_windows", "volume_ratio", "push_z", "velocity_z", "move_bp", "cascade_sigma")
+_PER_CLOCK = (
+    "retrace_windows",
+    "volume_ratio",
+    "push_z",
+    "velocity_z",
+    "move_bp",
+    "alarm_score",
+    "cascade_sigma",
+)
 _LARGEST_NS = 2**63 - 1
 
 
@@ -67,6 +75,8 @@ class IgnitionConfig:
         Largest ratio of the consumed side's depth to its mean that ignites. OWN.
     move_bp : tuple of three floats
         Smallest distance of the mid from its mean that ignites [basis points]. OWN.
+    alarm_score : tuple of three floats
+        Smallest score that ignites [0..100]. OWN: the best balance of precision and recall on labelled order flow.
     idle_factor : float
         Factor of `push_z` and `velocity_z` when the clock was not armed. OWN.
     cascade_ticks : float
@@ -93,9 +103,10 @@ class IgnitionConfig:
         Lots of one bucket of the volume-synchronised probability of informed trading; 0 switches it off. The
         published size is a fiftieth of the mean daily volume, which only you know.
     score_weights : tuple of five floats
-        Weights of push z, velocity z, burst, thinning and cascade share in the score. OWN.
+        Weights of push z, velocity z, ln(1 + z) of the trade burst, thinning and fade share in the score. OWN: fitted
+        on labelled order flow (docs/detector.md).
     score_offset : float
-        The score's constant. OWN.
+        The score's constant, with which the score is 50 at the alarm. OWN.
     calibration : object, optional
         How the thresholds were found, set by :meth:`calibrate`; no part of the configuration's identity.
 
@@ -116,18 +127,19 @@ class IgnitionConfig:
     tau_mid: float = 1.0
     tau_slow: float = 60.0
     tau_sigma: float = 300.0
-    volume_ratio: Triple = (1.8, 1.8, 1.8)
+    volume_ratio: Triple = (3.0, 3.0, 3.0)
     arm_hold: float = 0.2
     arm_timeout: float = 10.0
     arm_move_ticks: float = 2.0
-    push_z: Triple = (5.0, 5.0, 5.0)
-    velocity_z: Triple = (2.0, 2.0, 2.0)
+    push_z: Triple = (4.0, 4.0, 4.0)
+    velocity_z: Triple = (1.5, 1.5, 1.5)
     thinning: float = 0.9
-    move_bp: Triple = (3.0, 3.0, 3.0)
+    move_bp: Triple = (0.3, 0.3, 0.3)
+    alarm_score: Triple = (50.0, 50.0, 50.0)
     idle_factor: float = 2.0
     cascade_ticks: float = 4.0
     cascade_sigma: Triple = (3.0, 3.0, 3.0)
-    cascade_bp: float = 10.0
+    cascade_bp: float = 1.0
     cascade_window: float = 5.0
     retrace_share: float = 0.5
     cool_down: float = 5.0
@@ -136,8 +148,8 @@ class IgnitionConfig:
     masks: tuple[tuple[int, int], ...] = ()
     stale_after: float = 30.0
     vpin_bucket: float = 0.0
-    score_weights: tuple[float, float, float, float, float] = (0.5, 0.5, 0.25, -2.0, 2.0)
-    score_offset: float = 5.0
+    score_weights: tuple[float, float, float, float, float] = (0.066, 0.221, 1.662, -3.454, -3.699)
+    score_offset: float = 2.621
     calibration: Calibration | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -254,7 +266,8 @@ class IgnitionConfig:
         Returns
         -------
         IgnitionConfig
-            `base` with scaled thresholds, and with ``.calibration``.
+            `base` with scaled thresholds, the weights of push and velocity in the score divided by the same factor,
+            and with ``.calibration``.
 
         Raises
         ------

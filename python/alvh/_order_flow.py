@@ -96,10 +96,11 @@ class OrderFlow:
         """One row an episode, in order.
 
         ``kind`` (ignition, informed, volume_only, sweep, sham, unclear), ``is_true`` (ignition), ``side``,
-        ``clock`` [seconds], ``onset`` (volume begins), ``ignition`` (push begins), ``peak``, ``half_back`` (NaT: never), ``end`` (three
-        quarters are back, or the window is over) [UTC]; ``reference`` and ``peak_price`` [ticks]; ``displacement``
-        [ticks]; ``sigma`` (of one second before the onset) [ticks]; ``displacement_sigma`` (over sigma times the root
-        of the clock's unit); ``retrace`` (largest share that came back in the window); ``participant``.
+        ``clock`` [seconds], ``onset`` (volume begins), ``ignition`` (push begins), ``peak``, ``half_back`` (NaT:
+        never), ``end`` (three quarters are back, or the window is over) [UTC]; ``reference`` and ``peak_price``
+        [ticks]; ``displacement`` [ticks]; ``sigma`` (of one second before the onset) [ticks];
+        ``displacement_sigma`` (over sigma times the root of the clock's unit); ``retrace`` (largest share that came
+        back in the window); ``participant``.
         """
         import pandas as pd
 

@@ -580,11 +580,11 @@ class Twin:
         clock, config = self.clocks[i], self.config
         consumed = 1 if direction > 0 else 0
         features = (
-            min(max(clock.push_z * direction, 0.0), 20.0),
+            min(max(clock.push_z * direction, 0.0), 30.0),
             min(max(clock.velocity_z * direction, 0.0), 20.0),
-            min(max(clock.burst, 0.0), 20.0),
+            math.log(1 + min(max(clock.trade_burst_z, 0.0), 60.0)),
             min(max(clock.thinning(consumed), 0.0), 2.0),
-            min(max(clock.cascade_share, 0.0), 1.0),
+            0.5 if math.isnan(clock.fade_share) else clock.fade_share,
         )
         x = (
             sum(w * f for w, f in zip(config["score_weights"], features, strict=True))
@@ -667,6 +667,7 @@ class Twin:
             and d * clock.fast["signed"].sum > 0
             and clock.thinning(consumed) <= config["thinning"]
             and abs(clock.distance) >= config["move_bp"][i] * 1e-4 * abs(clock.book.mid)
+            and self.score(i, d) >= config["alarm_score"][i]
         )
         if not ignites:
             return

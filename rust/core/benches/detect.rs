@@ -13,14 +13,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use alvh_core::decode::dbn::{Clock, Layout, Schema};
-use flow::identity::{WAYS, digest, records, stream};
-use flow::{Orders, PERIOD, Prices, Width};
+use alvh_core::ignition::{IgnitionConfig, Stream};
+use flow::identity::{WAYS, digest, records};
+use flow::{Orders, Prices, Width};
 
 /// Records that stay in the second-level cache: 740 kB of the widest.
 const CACHED: usize = 2_000;
 /// Records that are not: 370 MB of the widest.
 const COUNT: usize = 1_000_000;
 const ROUNDS: usize = 5;
+/// Records from run to run: alarms are rare in a market, and an alarm that waits for its outcome costs at every cell.
+const PERIOD: u64 = 500_000;
 
 /// Work to time: a name, the schema, the mean gap between records in ns, live orders.
 const WORK: [(&str, Schema, u64, usize); 7] = [
@@ -44,7 +47,7 @@ fn make(schema: Schema, gap: u64, live: usize, count: usize) -> Vec<u8> {
         return bytes;
     }
     let width = if schema == Schema::Mbp10 { Width::Ten } else { Width::One };
-    let mut flow = Prices::new(1, width, gap, 0);
+    let mut flow = Prices::new(1, width, gap, 0).every(PERIOD);
     for _ in 0..count {
         flow.push(&mut bytes);
     }
@@ -53,7 +56,7 @@ fn make(schema: Schema, gap: u64, live: usize, count: usize) -> Vec<u8> {
 
 /// The first of the records that are timed in cache: in the middle of the flow and in none of its runs.
 fn calm(count: usize) -> usize {
-    count / 2 / PERIOD * PERIOD + 5_000
+    count / 2 / PERIOD as usize * PERIOD as usize + 5_000
 }
 
 /// Nanoseconds that this thread has had a processor; on a machine that does not say, that have passed.
@@ -61,6 +64,11 @@ fn processor_ns(start: Instant) -> f64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let first = told.as_deref().and_then(|text| text.split(' ').next()).and_then(|text| text.parse().ok());
     first.unwrap_or_else(|| start.elapsed().as_nanos() as f64)
+}
+
+/// A stream as `detect` makes it.
+fn stream(schema: Schema) -> Stream {
+    Stream::new(IgnitionConfig::default(), schema.feed()).expect("valid").with_timeline()
 }
 
 /// Nanoseconds a record from memory and from cache, and the alarms.

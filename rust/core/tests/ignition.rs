@@ -151,7 +151,8 @@ fn a_move_that_stays_is_not_an_event() {
 fn a_small_move_expires() {
     let mut flow = ignition(12);
     flow.calm(20);
-    let episodes = first_clock(&run(&flow, IgnitionConfig::default()));
+    let config = IgnitionConfig { cascade_bp: 10.0, ..IgnitionConfig::default() };
+    let episodes = first_clock(&run(&flow, config));
     assert_eq!(episodes.iter().map(|e| e.outcome).collect::<Vec<_>>(), [Outcome::Expired], "{episodes:#?}");
 }
 

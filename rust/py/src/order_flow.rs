@@ -97,11 +97,12 @@ impl PyTally {
         totals.set_item("wrong_side", tally.wrong_side)?;
         totals.set_item("repeats", tally.repeats)?;
         totals.set_item("ignored", tally.ignored)?;
-        for i in 0..FALSE_NAMES.len() {
-            totals.set_item(format!("false_{}", FALSE_NAMES[i]), tally.false_alarms[i])?;
-        }
-        for i in 1..FALSE_NAMES.len() {
-            totals.set_item(format!("decoys_{}", FALSE_NAMES[i]), tally.decoys[i])?;
+        for (i, name) in FALSE_NAMES.iter().enumerate() {
+            totals.set_item(format!("false_{name}"), tally.false_alarms[i])?;
+            // Background has no episodes to count.
+            if i > 0 {
+                totals.set_item(format!("decoys_{name}"), tally.decoys[i])?;
+            }
         }
         totals.set_item("hours", tally.hours)?;
         Ok(totals)

@@ -358,7 +358,7 @@ impl Feed {
         if !self.is_sound && self.warm_until == i64::MIN {
             self.warm_until = ts.saturating_add(self.options.warm_up);
         }
-        self.show(ts, [&[], &[]], flag::LEVEL | flag::TOP_OF_BOOK);
+        self.show(ts, [&[], &[]], flag::LEVEL);
         Ok(())
     }
 
@@ -486,7 +486,7 @@ impl Feed {
     fn show_snapshot(&mut self, ts: i64) {
         self.book = Default::default();
         self.emit(ts, action::CLEAR, side::NONE, NO_PRICE, 0, flag::SNAPSHOT);
-        for of in 0..2 {
+        for (of, side) in SIDES.into_iter().enumerate() {
             self.overlaid[of] = self.overlaid(of);
             let mut prices: Vec<i64> =
                 self.depth[of].keys().copied().chain(self.overlaid[of].iter().copied()).collect();
@@ -496,7 +496,7 @@ impl Feed {
                 let size = self.wanted(of, price);
                 if size > 0 {
                     self.book[of].insert(price, size);
-                    self.emit(ts, action::ADD, SIDES[of], price, size, flag::LEVEL | flag::SNAPSHOT);
+                    self.emit(ts, action::ADD, side, price, size, flag::LEVEL | flag::SNAPSHOT);
                 }
             }
         }
@@ -610,8 +610,10 @@ mod tests {
         format!("{} {{\"lastUpdateId\":{id},\"bids\":[{bids}],\"asks\":[{asks}]}}\n", T + at)
     }
 
+    type Quotes = Vec<(f64, f64)>;
+
     /// The book after the whole tape: bids and asks, best first, in units of price and size.
-    fn book_of(tape: &Tape) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+    fn book_of(tape: &Tape) -> (Quotes, Quotes) {
         let events = tape.columns().expect("columns");
         let mut book = LevelBook::default();
         for i in 0..events.len() {
@@ -638,10 +640,10 @@ mod tests {
         assert_eq!(book_of(&tape), (vec![(9.0, 1.0), (8.0, 7.0)], vec![(11.0, 1.0), (12.0, 3.0)]));
         let events = tape.columns().expect("columns");
         let bad: Vec<bool> = events.flags.iter().map(|flags| flags & flag::MAYBE_BAD_BOOK != 0).collect();
-        assert_eq!(events.action, b"AAACARAAAAC");
+        assert_eq!(events.action, b"AAACARAAAAAC");
         assert_eq!(bad[..5], [true; 5]);
-        assert_eq!(bad[5..], [false; 6]);
-        assert_eq!(events.flags[9], flag::SNAPSHOT | flag::LEVEL | flag::LAST);
+        assert_eq!(bad[5..], [false; 7]);
+        assert_eq!(events.flags[10], flag::SNAPSHOT | flag::LEVEL | flag::LAST);
     }
 
     #[test]
@@ -706,7 +708,7 @@ mod tests {
         ];
         let tape = read(&lines, options()).expect("a tape");
         let events = tape.columns().expect("columns");
-        assert_eq!(events.action, b"AAMRAAMA");
+        assert_eq!(events.action, b"AAMRAAAM");
         assert_eq!(events.flags[5], flag::SNAPSHOT | flag::LEVEL | flag::LAST);
         assert_eq!(events.flags.iter().filter(|&&flags| flags & flag::MAYBE_BAD_BOOK != 0).count(), 3);
     }

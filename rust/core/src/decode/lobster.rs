@@ -192,7 +192,7 @@ impl Table {
 
     fn level_row(&mut self, row: &csv::ByteRecord, place: &Place<'_>) -> Result<()> {
         let k = (row.len() / 4).min(LEVELS);
-        if row.len() == 0 || row.len() % 4 != 0 || (self.book_rows > 0 && k != self.events.depth_levels) {
+        if row.is_empty() || !row.len().is_multiple_of(4) || (self.book_rows > 0 && k != self.events.depth_levels) {
             let expected = match self.events.depth_levels {
                 0 => "4 for each level".to_owned(),
                 k => format!("{} as in the first row", 4 * k),
@@ -286,7 +286,7 @@ impl Table {
             }
         }
         let mut kept = vec![true; self.events.len()];
-        for i in 0..self.events.len() {
+        for (i, keep) in kept.iter_mut().enumerate() {
             let price = self.events.price[i];
             if price == NO_PRICE {
                 continue;
@@ -303,7 +303,7 @@ impl Table {
                 Policy::Drop if is_print => {
                     self.quality.add(Flaw::OffGridTrade);
                     self.quality.add(Flaw::Dropped);
-                    kept[i] = false;
+                    *keep = false;
                 }
                 _ => return Err(off_grid(&self.messages, i - self.before, price, grid.tick())),
             }

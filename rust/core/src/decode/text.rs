@@ -168,7 +168,7 @@ pub fn grid_of(given: Option<f64>, found: i64, places: u32, source: &str, field:
         Some(step) => {
             let steps = libm::round(step * units);
             let is_close = (step * units - steps).abs() <= 1e-6 * steps;
-            if !(step.is_finite() && steps >= 1.0 && steps < 9e18 && is_close) {
+            if !(step.is_finite() && (1.0..9e18).contains(&steps) && is_close) {
                 let expected = format!("a positive multiple of 1e-{places}");
                 return Err(Error::config(Fault::new("EVT002", source, field, format!("{step:?}"), expected)));
             }

@@ -455,6 +455,21 @@ impl Clock {
         [ratio(self.book.depth5[0], taken(self.slow[5])), ratio(self.book.depth5[1], taken(self.slow[4]))]
     }
 
+    /// Share of the depth lost at the best prices over the last unit that was cancelled; `None` when none was lost.
+    #[inline]
+    pub fn fade_share(&self) -> Option<f64> {
+        let lost = self.mid[1];
+        (lost > 0.0).then(|| (lost - self.mid[0].min(lost)) / lost)
+    }
+
+    /// Fast rate of aggressor events against the slow one, standard deviations of shot noise.
+    #[inline]
+    pub fn trade_burst_z(&self, config: &IgnitionConfig) -> f64 {
+        let mean = self.slow[2] / (config.tau_slow * self.weight_slow);
+        let deviation = (mean * config.tau_fast * 0.5).sqrt();
+        if deviation > 0.0 { (self.fast[2] - mean * config.tau_fast * self.weight_fast) / deviation } else { 0.0 }
+    }
+
     /// Every feature.
     pub fn features(&self, config: &IgnitionConfig) -> Features {
         let book = &self.book;
@@ -463,9 +478,6 @@ impl Clock {
             if sum > 0.0 { (pair[0] - pair[1]) / sum } else { f64::NAN }
         };
         let quick = self.quick_ratios(config);
-        let lost = self.mid[1];
-        let burst_mean = self.slow[2] / (config.tau_slow * self.weight_slow);
-        let burst_sd = (burst_mean * config.tau_fast * 0.5).sqrt();
         let drift = |sum: f64, squares: f64, h: f64| {
             let variance = squares / (5.0 * h);
             if variance > 0.0 { (2.0 * h).sqrt() * (sum / h) / variance.sqrt() } else { 0.0 }
@@ -484,17 +496,13 @@ impl Clock {
             thinning_ask: self.thinning(side::ASK),
             quick_ratio_bid: quick[0],
             quick_ratio_ask: quick[1],
-            fade_share: if lost > 0.0 { (lost - self.mid[0].min(lost)) / lost } else { f64::NAN },
+            fade_share: self.fade_share().unwrap_or(f64::NAN),
             order_to_trade: if self.slow[2] > 0.0 { self.slow[3] / self.slow[2] } else { f64::NAN },
             sigma: self.sigma(),
             velocity_z: self.velocity_z(config),
             acceleration: self.acceleration(config),
             volume_burst: self.volume_burst(config),
-            trade_burst_z: if burst_sd > 0.0 {
-                (self.fast[2] - burst_mean * config.tau_fast * self.weight_fast) / burst_sd
-            } else {
-                0.0
-            },
+            trade_burst_z: self.trade_burst_z(config),
             cascade_share: self.cascade_share(),
             levels_swept: self.swept,
             drift_burst: drift(self.mid[4], self.drift[0], 1.0),

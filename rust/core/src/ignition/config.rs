@@ -11,8 +11,8 @@ pub const CLOCKS: usize = 3;
 /// Cells of the lattice in one unit of a clock.
 pub const CELLS_PER_UNIT: i64 = 100;
 
-/// Features that make the score, in the order of `score_weights`.
-pub const SCORED: [&str; 5] = ["push_z", "velocity_z", "volume_burst", "thinning", "cascade_share"];
+/// Features that make the score, in the order of `score_weights`; of the burst its ln(1 + z) counts.
+pub const SCORED: [&str; 5] = ["push_z", "velocity_z", "trade_burst_z", "thinning", "fade_share"];
 
 /// Configuration of the detector. Time constants are in units of the clock (seconds on a clock of 1 s).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct IgnitionConfig {
     pub thinning: f64,
     /// Smallest distance of the mid from its mean that ignites, basis points.
     pub move_bp: [f64; CLOCKS],
+    /// Smallest score that ignites, 0..100.
+    pub alarm_score: [f64; CLOCKS],
     /// Factor of the push and velocity thresholds when the clock was not armed.
     pub idle_factor: f64,
     /// Smallest move of a cascade, ticks.
@@ -85,18 +87,19 @@ impl Default for IgnitionConfig {
             tau_mid: 1.0,
             tau_slow: 60.0,
             tau_sigma: 300.0,
-            volume_ratio: [1.8; CLOCKS],
+            volume_ratio: [3.0; CLOCKS],
             arm_hold: 0.2,
             arm_timeout: 10.0,
             arm_move_ticks: 2.0,
-            push_z: [5.0; CLOCKS],
-            velocity_z: [2.0; CLOCKS],
+            push_z: [4.0; CLOCKS],
+            velocity_z: [1.5; CLOCKS],
             thinning: 0.9,
-            move_bp: [3.0; CLOCKS],
+            move_bp: [0.3; CLOCKS],
+            alarm_score: [50.0; CLOCKS],
             idle_factor: 2.0,
             cascade_ticks: 4.0,
             cascade_sigma: [3.0; CLOCKS],
-            cascade_bp: 10.0,
+            cascade_bp: 1.0,
             cascade_window: 5.0,
             retrace_share: 0.5,
             cool_down: 5.0,
@@ -105,8 +108,8 @@ impl Default for IgnitionConfig {
             masks: Vec::new(),
             stale_after: 30.0,
             vpin_bucket: 0.0,
-            score_weights: [0.5, 0.5, 0.25, -2.0, 2.0],
-            score_offset: 5.0,
+            score_weights: [0.066, 0.221, 1.662, -3.454, -3.699],
+            score_offset: 2.621,
         }
     }
 }
@@ -203,6 +206,7 @@ impl IgnitionConfig {
             ("push_z", &self.push_z),
             ("velocity_z", &self.velocity_z),
             ("move_bp", &self.move_bp),
+            ("alarm_score", &self.alarm_score),
             ("cascade_sigma", &self.cascade_sigma),
         ];
         for (name, values) in per_clock {

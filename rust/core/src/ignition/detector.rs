@@ -459,7 +459,7 @@ impl Detector {
                     let push = sight.clock.push_z(&self.config);
                     let burst = sight.clock.volume_burst(&self.config);
                     let direction = if push < 0.0 { -1.0 } else { 1.0 };
-                    let features = scored(&self.config, sight.clock, direction, push, burst);
+                    let features = scored(&self.config, sight.clock, direction, push);
                     let predictor = predictor(&self.config, features);
                     self.state.predictors[i] = predictor;
                     let unit = &mut self.state.unit;

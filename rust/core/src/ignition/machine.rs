@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
-use super::config::IgnitionConfig;
+use super::config::{IgnitionConfig, SCORED};
 use super::episode::{Episode, Moment, Outcome, Stage, Transition};
 use super::run::Run;
 use super::traders::Traders;
 use crate::events::side;
-use crate::math::exp;
+use crate::math::{exp, ln_1p};
 
 /// Earlier cascades of one clock whose outcome is still awaited; beyond it the oldest expires.
 const WATCHED: usize = 8;
@@ -95,7 +95,7 @@ impl Change {
 
 /// The linear predictor of the score: sum of weights times features, less the offset.
 #[inline]
-pub fn predictor(config: &IgnitionConfig, features: [f64; 5]) -> f64 {
+pub fn predictor(config: &IgnitionConfig, features: [f64; SCORED.len()]) -> f64 {
     let mut sum = -config.score_offset;
     for (weight, feature) in config.score_weights.iter().zip(features) {
         sum += weight * feature;
@@ -110,16 +110,17 @@ pub fn score_of(predictor: f64) -> f64 {
 
 /// The scored features of a clock, in the direction that they point to.
 #[inline]
-pub fn scored(config: &IgnitionConfig, clock: &Clock, direction: f64, push: f64, burst: f64) -> [f64; 5] {
+pub fn scored(config: &IgnitionConfig, clock: &Clock, direction: f64, push: f64) -> [f64; SCORED.len()] {
     let consumed = if direction > 0.0 { side::ASK } else { side::BID };
     let velocity = clock.velocity_z(config) * direction;
     // Each is bounded so that no single number can carry the score.
     [
-        (push * direction).clamp(0.0, 20.0),
+        (push * direction).clamp(0.0, 30.0),
         velocity.clamp(0.0, 20.0),
-        burst.clamp(0.0, 20.0),
+        ln_1p(clock.trade_burst_z(config).clamp(0.0, 60.0)),
         clock.thinning(consumed).clamp(0.0, 2.0),
-        clock.cascade_share().clamp(0.0, 1.0),
+        // Nothing lost says nothing of who took it.
+        clock.fade_share().unwrap_or(0.5),
     ]
 }
 
@@ -280,11 +281,14 @@ impl Machine {
         if !is_move {
             return;
         }
+        let score = score_of(predictor);
+        if score < config.alarm_score[i] {
+            return;
+        }
         if !was_armed {
             self.onset = sight.now;
             self.traders.clear();
         }
-        let score = score_of(predictor);
         let change =
             Change { side: direction as i8, episode: books.episodes.len() as i64, outcome: Outcome::Open, score };
         let run = Run::ignite(sight, books.episodes, direction, self.onset, was_armed, score, burst, &mut self.traders);

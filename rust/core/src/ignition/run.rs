@@ -84,7 +84,7 @@ impl Run {
         episode.thinning = episode.thinning.min(clock.thinning(consumed));
         episode.cascade_share = episode.cascade_share.max(clock.cascade_share());
         episode.levels_swept = episode.levels_swept.max(clock.levels_swept());
-        let score = score_of(predictor(config, scored(config, clock, direction, push, burst)));
+        let score = score_of(predictor(config, scored(config, clock, direction, push)));
         episode.score = episode.score.max(score);
     }
 

@@ -13,7 +13,7 @@ const START: u64 = 1_700_000_000_000_000_000;
 const UNDEFINED: i64 = i64::MAX;
 
 /// Records from run to run.
-pub const PERIOD: usize = 40_000;
+pub const PERIOD: u64 = 40_000;
 
 /// Xorshift.
 pub struct Random(u64);
@@ -54,12 +54,20 @@ pub struct Prices {
     bid: i64,
     sizes: [[u32; 10]; 2],
     count: u64,
+    /// Records from run to run.
+    period: u64,
 }
 
 impl Prices {
     pub fn new(seed: u64, width: Width, gap: u64, rare: u64) -> Self {
         let sizes = [[60; 10]; 2];
-        Self { random: Random::new(seed), width, gap, rare, ts: START, bid: 20_000, sizes, count: 0 }
+        Self { random: Random::new(seed), width, gap, rare, ts: START, bid: 20_000, sizes, count: 0, period: PERIOD }
+    }
+
+    /// The same with a run in so many records.
+    pub fn every(mut self, period: u64) -> Self {
+        self.period = period;
+        self
     }
 
     /// Bytes of a record.
@@ -67,10 +75,10 @@ impl Prices {
         if self.width == Width::Ten { 368 } else { 80 }
     }
 
-    /// Direction of the run in progress and whether it is coming back: one stretch of 4,000 in `PERIOD`.
+    /// Direction of the run in progress and whether it is coming back: one stretch of 4,000 a period.
     fn phase(&self) -> (i64, bool) {
-        let at = self.count % PERIOD as u64;
-        let way = if (self.count / PERIOD as u64).is_multiple_of(2) { 1 } else { -1 };
+        let at = self.count % self.period;
+        let way = if (self.count / self.period).is_multiple_of(2) { 1 } else { -1 };
         match at {
             30_000..31_500 => (way, false),
             31_500..34_000 => (-way, true),
