@@ -459,19 +459,19 @@ def test_the_documented_start_is_the_mean_under_p():
 @pytest.mark.parametrize(
     ("changes", "code", "field"),
     [
-        ({"kappa1": -1.0}, "MKT003", "kappa1"),
-        ({"beta": 0.0}, "MKT003", "beta"),
-        ({"rho2": 1.0001}, "MKT004", "rho2"),
-        ({"sigma1": -0.1}, "MKT005", "sigma1"),
-        ({"r": 4.0}, "MKT005", "r"),
-        ({"eta": 2.0}, "MKT006", "eta"),
-        ({"rho_j": 15.0}, "MKT007", "rho_j"),
-        ({"mu_x": "big"}, "MKT008", "mu_x"),
-        ({"kappa1": None}, "MKT008", "kappa1"),
-        ({"q": True}, "MKT008", "q"),
-        ({"theta1": float("nan")}, "MKT009", "theta1"),
-        ({"v1": float("inf")}, "MKT009", "v1"),
-        ({"kapa": 1.0}, "MKT002", "kapa"),
+        ({"kappa1": -1.0}, "CFG303", "kappa1"),
+        ({"beta": 0.0}, "CFG303", "beta"),
+        ({"rho2": 1.0001}, "CFG304", "rho2"),
+        ({"sigma1": -0.1}, "CFG305", "sigma1"),
+        ({"r": 4.0}, "CFG305", "r"),
+        ({"eta": 2.0}, "CFG306", "eta"),
+        ({"rho_j": 15.0}, "CFG307", "rho_j"),
+        ({"mu_x": "big"}, "CFG308", "mu_x"),
+        ({"kappa1": None}, "CFG308", "kappa1"),
+        ({"q": True}, "CFG308", "q"),
+        ({"theta1": float("nan")}, "CFG309", "theta1"),
+        ({"v1": float("inf")}, "CFG309", "v1"),
+        ({"kapa": 1.0}, "CFG302", "kapa"),
     ],
 )
 def test_bad_parameters_are_named(changes, code, field):
@@ -481,7 +481,7 @@ def test_bad_parameters_are_named(changes, code, field):
 
 def test_unknown_presets_are_refused():
     for name in ("Heston", 5, None):
-        with pytest.raises(ConfigError, match=r"^MKT001 Market preset: got [^\n]*$"):
+        with pytest.raises(ConfigError, match=r"^CFG301 Market preset: got [^\n]*$"):
             alvh.Market.preset(name)
 
 

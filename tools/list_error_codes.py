@@ -32,6 +32,7 @@ PREFIXES = {
     "HIS": "history",
     "CHN": "option chains",
     "PRC": "pricing and fills",
+    "MKT": "market model",
     "MRG": "margin",
     "STA": "statistics and studies",
     "INT": "defects of the library: please report them",

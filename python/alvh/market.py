@@ -118,14 +118,14 @@ class Market:
             value = getattr(self, field.name)
             if field.name == "name":
                 if not isinstance(value, str):
-                    raise ConfigError("MKT008", "Market", "name", repr(value), "a string")
+                    raise ConfigError("CFG308", "Market", "name", repr(value), "a string")
                 continue
             if value is None and field.default is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise ConfigError("MKT008", "Market", field.name, repr(value), "a number")
+                raise ConfigError("CFG308", "Market", field.name, repr(value), "a number")
             if not math.isfinite(value):
-                raise ConfigError("MKT009", "Market", field.name, repr(value), "a finite number")
+                raise ConfigError("CFG309", "Market", field.name, repr(value), "a finite number")
             object.__setattr__(self, field.name, float(value))
         _core.check_market(self.to_json())
 
@@ -160,7 +160,7 @@ class Market:
             The name is not known.
         """
         if not isinstance(name, str):
-            raise ConfigError("MKT001", "Market", "preset", repr(name), "a name out of Market.presets()")
+            raise ConfigError("CFG301", "Market", "preset", repr(name), "a name out of Market.presets()")
         return cls(**json.loads(_core.market_preset(name)))
 
     @staticmethod
@@ -195,7 +195,7 @@ class Market:
         known = [field.name for field in fields(self)]
         for field in changes:
             if field not in known:
-                raise ConfigError("MKT002", "Market", field, "an unknown field", f"one of {', '.join(known)}")
+                raise ConfigError("CFG302", "Market", field, "an unknown field", f"one of {', '.join(known)}")
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     def with_rates(self, r: float | None = None, q: float | None = None) -> Market:

@@ -170,7 +170,7 @@ impl MarketConfig {
                 .with_jumps(1.663, -0.017533, 0.028864, 0.037377, -0.2384),
             _ => {
                 let expected = format!("one of {}", PRESETS.join(", "));
-                return Err(Error::config(Fault::new("MKT001", "Market", "preset", format!("{name:?}"), expected)));
+                return Err(Error::config(Fault::new("CFG301", "Market", "preset", format!("{name:?}"), expected)));
             }
         })
     }
@@ -181,7 +181,7 @@ impl MarketConfig {
     /// `Error::Config` for unknown or missing fields and for fields that break their rule.
     pub fn from_json(text: &str) -> Result<Self> {
         let config: Self = serde_json::from_str(text).map_err(|error| {
-            Error::config(Fault::new("MKT002", "Market", "fields", error.to_string(), "the documented fields"))
+            Error::config(Fault::new("CFG302", "Market", "fields", error.to_string(), "the documented fields"))
         })?;
         config.validate()?;
         Ok(config)
@@ -215,12 +215,12 @@ impl MarketConfig {
             ("beta", Some(self.beta)),
         ] {
             if let Some(value) = value.filter(|&value| !inside(value, 1e-6, 1e3)) {
-                return fail("MKT003", field, value.to_string(), "a decay of 1e-6..1000 a year");
+                return fail("CFG303", field, value.to_string(), "a decay of 1e-6..1000 a year");
             }
         }
         for (field, value) in [("rho1", self.rho1), ("rho2", self.rho2)] {
             if !inside(value, -1.0, 1.0) {
-                return fail("MKT004", field, value.to_string(), "a correlation in -1..1");
+                return fail("CFG304", field, value.to_string(), "a correlation in -1..1");
             }
         }
         for (field, value, low, high) in [
@@ -245,20 +245,20 @@ impl MarketConfig {
             ("intensity", self.intensity, 0.0, 1e3),
         ] {
             if let Some(value) = value.filter(|&value| !inside(value, low, high)) {
-                return fail("MKT005", field, value.to_string(), &format!("{low}..{high}"));
+                return fail("CFG305", field, value.to_string(), &format!("{low}..{high}"));
             }
         }
         for (field, eta) in [("eta", self.eta), ("eta / intensity_premium", self.eta / self.intensity_premium)] {
             let branching = eta / self.beta;
             if branching >= 1.0 {
                 let expected = "a branching ratio eta/beta below 1: otherwise jumps never end";
-                return fail("MKT006", field, format!("{branching} times beta"), expected);
+                return fail("CFG306", field, format!("{branching} times beta"), expected);
             }
         }
         for (field, mu_v) in [("rho_j", self.mu_v), ("rho_j with mu_v_p", self.mu_v_p.unwrap_or(self.mu_v))] {
             if self.rho_j * mu_v >= 1.0 {
                 let expected = "rho_j mu_v below 1: otherwise the mean jump is infinite";
-                return fail("MKT007", field, (self.rho_j * mu_v).to_string(), expected);
+                return fail("CFG307", field, (self.rho_j * mu_v).to_string(), expected);
             }
         }
         Ok(())
@@ -337,7 +337,7 @@ mod tests {
             assert_eq!(MarketConfig::from_json(&config.to_json()).expect(name), config);
         }
         let error = MarketConfig::preset("Heston").expect_err("unknown").to_string();
-        assert!(error.starts_with("MKT001 Market preset: got \"Heston\", expected one of HSVCJ2F-2026, "), "{error}");
+        assert!(error.starts_with("CFG301 Market preset: got \"Heston\", expected one of HSVCJ2F-2026, "), "{error}");
     }
 
     #[test]
@@ -366,15 +366,15 @@ mod tests {
     fn every_rule_names_its_field() {
         type Break = fn(&mut MarketConfig);
         let bad: [(&str, &str, Break); 9] = [
-            ("MKT003", "kappa2", |c| c.kappa2 = -1.0),
-            ("MKT003", "beta", |c| c.beta = f64::NAN),
-            ("MKT003", "kappa1_p", |c| c.kappa1_p = Some(0.0)),
-            ("MKT004", "rho1", |c| c.rho1 = -1.01),
-            ("MKT005", "sigma1", |c| c.sigma1 = f64::INFINITY),
-            ("MKT005", "v2", |c| c.v2 = Some(-1e-9)),
-            ("MKT006", "eta", |c| c.eta = c.beta),
-            ("MKT006", "eta / intensity_premium", |c| c.intensity_premium = 0.5),
-            ("MKT007", "rho_j with mu_v_p", |c| (c.rho_j, c.mu_v_p) = (1.0, Some(1.0))),
+            ("CFG303", "kappa2", |c| c.kappa2 = -1.0),
+            ("CFG303", "beta", |c| c.beta = f64::NAN),
+            ("CFG303", "kappa1_p", |c| c.kappa1_p = Some(0.0)),
+            ("CFG304", "rho1", |c| c.rho1 = -1.01),
+            ("CFG305", "sigma1", |c| c.sigma1 = f64::INFINITY),
+            ("CFG305", "v2", |c| c.v2 = Some(-1e-9)),
+            ("CFG306", "eta", |c| c.eta = c.beta),
+            ("CFG306", "eta / intensity_premium", |c| c.intensity_premium = 0.5),
+            ("CFG307", "rho_j with mu_v_p", |c| (c.rho_j, c.mu_v_p) = (1.0, Some(1.0))),
         ];
         for (code, field, break_it) in bad {
             let mut config = MarketConfig::preset(PRESETS[0]).expect("preset");

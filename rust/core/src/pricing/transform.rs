@@ -287,7 +287,10 @@ impl Affine {
         let price_jump = (u * j.mu_x + u * u * (0.5 * j.delta * j.delta)).exp();
         let constant = u * self.mean_jump() + 1.0;
         // The transform of a jump at a time, and the slope of C there.
-        let jump = |t: f64| price_jump / (1.0 - (u * j.rho_j + first.at(t)) * j.mu_v);
+        let jump = |t: f64| match j.mu_v {
+            0.0 => price_jump,
+            mean => price_jump / (1.0 - (u * j.rho_j + first.at(t)) * mean),
+        };
         let slope = |c: Complex, jump: Complex| {
             let excited = if j.eta == 0.0 { jump } else { jump * (c * j.eta).exp() };
             excited - c * j.beta - constant
