@@ -60,7 +60,9 @@ def main() -> None:
     wall, cpu = time.time() - start, time.process_time() - cpu
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     results = 4 * outcomes.equity.nbytes / 2**20
-    print(f"a million paths, 2 threads: {wall:.2f} s, {cpu:.2f} CPU s; {grown - results:.1f} MB beyond {results:.1f} MB")
+    print(
+        f"a million paths, 2 threads: {wall:.2f} s, {cpu:.2f} CPU s; {grown - results:.1f} MB beyond {results:.1f} MB"
+    )
 
 
 if __name__ == "__main__":

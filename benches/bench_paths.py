@@ -28,7 +28,8 @@ def main() -> None:
     ours = present[0]
     print(f"{'':22s} {'ns a path-step':>15s} {'over alvh':>10s}")
     for peer in present:
-        print(f"{peer.label:22s} {peer.nanoseconds(STEPS):15.1f} {peer.nanoseconds(STEPS) / ours.nanoseconds(STEPS):10.2f}")
+        ratio = peer.nanoseconds(STEPS) / ours.nanoseconds(STEPS)
+        print(f"{peer.label:22s} {peer.nanoseconds(STEPS):15.1f} {ratio:10.2f}")
     numba = present[-1]
     apart = disagreement(ours, numba)
     print(f"means of alvh and numba differ by {apart:.1f} standard errors")

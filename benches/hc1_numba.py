@@ -88,7 +88,9 @@ def one_path(normal, uniform, exponential, rng, work, out, path):
             vix_variance = THETA_EFF + (plus - THETA_EFF) * VIX_WEIGHT
             is_open = not (intensity > CALM_INTENSITY or vix_variance > CALM_VARIANCE)
             for i in range(3):
-                vix_strike[i] = OUT_OF_MONEY * 100.0 * math.sqrt(THETA_EFF + (plus - THETA_EFF) * WEIGHT[0, i])
+                vix_strike[i] = (
+                    OUT_OF_MONEY * 100.0 * math.sqrt(THETA_EFF + (plus - THETA_EFF) * WEIGHT[0, i])
+                )
                 log_vix_strike[i] = math.log(vix_strike[i])
                 held[i] = 0.0
             whole = True
@@ -138,17 +140,17 @@ def one_path(normal, uniform, exponential, rng, work, out, path):
 
 @numba.njit
 def own_normal(_):
-    return np.random.standard_normal()
+    return np.random.standard_normal()  # noqa: NPY002
 
 
 @numba.njit
 def own_uniform(_):
-    return np.random.random()
+    return np.random.random()  # noqa: NPY002
 
 
 @numba.njit
 def own_exponential(_):
-    return np.random.exponential(MU_V)
+    return np.random.exponential(MU_V)  # noqa: NPY002
 
 
 @numba.njit
@@ -168,7 +170,7 @@ def generator_exponential(rng):
 
 @numba.njit
 def seed_own(seed):
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
 
 
 @numba.njit(parallel=True, fastmath=True)

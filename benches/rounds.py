@@ -101,7 +101,8 @@ def machine() -> str:
         found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
         model = f"{found.get('model name', '')}, family {found.get('cpu family')}, model {found.get('model')}"
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}{load}"
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{model}, {os.cpu_count()} cores, {system}{load}"
 
 
 def worker(module: str, function: str, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_no_bit_depends_on_how_it_is_run() -> None:
         edges = np.linspace(0, n, shards + 1).astype(int)
         parts = [
             columns(reference_workload(int(b - a), seed=9, first_path=int(a)))
-            for a, b in zip(edges, edges[1:], strict=False)
+            for a, b in itertools.pairwise(edges)
         ]
         for row, wanted in enumerate(want):
             np.testing.assert_array_equal(np.concatenate([part[row] for part in parts]), wanted)
@@ -97,14 +98,38 @@ def test_results_are_read_only(ours: Outcomes) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"n_paths": 10**10}, LimitError, "SIM001 reference_workload n_paths: got 10000000000, expected at most"),
-        ({"n_paths": 2**70}, LimitError, "SIM011 reference_workload n_paths: got 1180591620717411303424, expected"),
+        (
+            {"n_paths": 10**10},
+            LimitError,
+            "SIM001 reference_workload n_paths: got 10000000000, expected at most",
+        ),
+        (
+            {"n_paths": 2**70},
+            LimitError,
+            "SIM011 reference_workload n_paths: got 1180591620717411303424, expected",
+        ),
         ({"n_paths": -1}, ConfigError, "SIM010 reference_workload n_paths: got -1, expected a whole number"),
-        ({"n_paths": 1.5}, ConfigError, "SIM010 reference_workload n_paths: got 1.5, expected a whole number"),
-        ({"n_paths": 1, "n_jobs": 0}, ConfigError, "SIM010 reference_workload n_jobs: got 0, expected 1 or more"),
-        ({"n_paths": 1, "n_jobs": 10**6}, LimitError, "SIM011 reference_workload n_jobs: got 1000000, expected"),
+        (
+            {"n_paths": 1.5},
+            ConfigError,
+            "SIM010 reference_workload n_paths: got 1.5, expected a whole number",
+        ),
+        (
+            {"n_paths": 1, "n_jobs": 0},
+            ConfigError,
+            "SIM010 reference_workload n_jobs: got 0, expected 1 or more",
+        ),
+        (
+            {"n_paths": 1, "n_jobs": 10**6},
+            LimitError,
+            "SIM011 reference_workload n_jobs: got 1000000, expected",
+        ),
         ({"n_paths": 1, "seed": True}, ConfigError, "SIM010 reference_workload seed: got True, expected"),
-        ({"n_paths": 1, "instruction_set": "mmx"}, ConfigError, "SIM009 simulation instruction_set: got \"mmx\""),
+        (
+            {"n_paths": 1, "instruction_set": "mmx"},
+            ConfigError,
+            'SIM009 simulation instruction_set: got "mmx"',
+        ),
     ],
 )
 def test_bad_arguments(arguments: dict, error: type[Exception], text: str) -> None:

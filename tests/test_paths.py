@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sys
 from pathlib import Path
 
@@ -95,7 +96,10 @@ def test_jumps_are_counted_exactly() -> None:
 def quantlib_heston(market, spot, strike, days, right) -> float:
     today = ql.Date(2, 1, 2025)
     ql.Settings.instance().evaluationDate = today
-    flat = [ql.YieldTermStructureHandle(ql.FlatForward(today, x, ql.Actual365Fixed())) for x in (market.r, market.q)]
+    flat = [
+        ql.YieldTermStructureHandle(ql.FlatForward(today, x, ql.Actual365Fixed()))
+        for x in (market.r, market.q)
+    ]
     process = ql.HestonProcess(
         *flat,
         ql.QuoteHandle(ql.SimpleQuote(spot)),
@@ -137,7 +141,9 @@ def test_without_randomness_the_path_is_the_solution() -> None:
         kappa1=3.0, theta1=0.04, sigma1=0.0, rho1=0.0, kappa2=0.5, theta2=0.0, v1=0.01, v2=0.0, intensity=0.0
     )
     sample = paths(market, 70, 0.5, 13, seed=1, measure="Q")
-    np.testing.assert_allclose(sample.v1, np.broadcast_to(0.04 - 0.03 * np.exp(-3.0 * sample.years), sample.v1.shape))
+    np.testing.assert_allclose(
+        sample.v1, np.broadcast_to(0.04 - 0.03 * np.exp(-3.0 * sample.years), sample.v1.shape)
+    )
     assert not sample.v2.any()
     assert not sample.intensity.any()
     variance = np.log(sample.spot[:, -1]).var()
@@ -167,7 +173,7 @@ def test_no_bit_depends_on_how_it_is_run() -> None:
         for jobs in (1, 2):
             parts = [
                 paths(DEFAULT, int(b - a), **options, first_path=int(a), n_jobs=jobs)
-                for a, b in zip(edges, edges[1:], strict=False)
+                for a, b in itertools.pairwise(edges)
             ]
             for array in arrays:
                 got = np.concatenate([getattr(part, array) for part in parts])
@@ -213,16 +219,32 @@ def test_records_times_and_the_start() -> None:
         ({"steps_per_day": 0}, ConfigError, "SIM004 paths steps_per_day: got 0, expected a divisor of 390"),
         ({"spot": 0.0}, ConfigError, "SIM005 paths spot: got 0, expected above 0"),
         ({"spot": float("inf")}, ConfigError, "SIM014 paths spot: got inf, expected a finite number"),
-        ({"record_every": 5}, ConfigError, "SIM007 paths record_every: got 5, expected a divisor of the 252 steps"),
-        ({"record_every": 0}, ConfigError, "SIM007 paths record_every: got 0, expected a divisor of the 252 steps"),
-        ({"n_paths": 10**7}, LimitError, "SIM008 paths n_paths: got 10000000 paths of 253 records, expected at most"),
+        (
+            {"record_every": 5},
+            ConfigError,
+            "SIM007 paths record_every: got 5, expected a divisor of the 252 steps",
+        ),
+        (
+            {"record_every": 0},
+            ConfigError,
+            "SIM007 paths record_every: got 0, expected a divisor of the 252 steps",
+        ),
+        (
+            {"n_paths": 10**7},
+            LimitError,
+            "SIM008 paths n_paths: got 10000000 paths of 253 records, expected at most",
+        ),
         ({"n_paths": 2**63}, LimitError, "SIM011 paths n_paths: got 9223372036854775808, expected at most"),
         ({"seed": -1}, ConfigError, "SIM010 paths seed: got -1, expected a whole number, 0 or more"),
         ({"seed": 2**64}, LimitError, "SIM011 paths seed: got 18446744073709551616, expected at most"),
-        ({"measure": "R"}, ConfigError, "SIM013 paths measure: got 'R', expected \"P\" or \"Q\""),
+        ({"measure": "R"}, ConfigError, 'SIM013 paths measure: got \'R\', expected "P" or "Q"'),
         ({"antithetic": 1}, ConfigError, "SIM015 paths antithetic: got 1, expected True or False"),
         ({"market": "default"}, ConfigError, "SIM012 paths market: got str, expected a Market"),
-        ({"instruction_set": "sse9"}, ConfigError, "SIM009 simulation instruction_set: got \"sse9\", expected one of"),
+        (
+            {"instruction_set": "sse9"},
+            ConfigError,
+            'SIM009 simulation instruction_set: got "sse9", expected one of',
+        ),
     ],
 )
 def test_bad_arguments(arguments: dict, error: type[Exception], text: str) -> None:

@@ -51,8 +51,12 @@ def rational(upper, n, m, rounds=400):
         share = share * (error + 1e-30)
         share /= share.sum()
     domain = np.array([0.0, upper])
-    series = [np.polynomial.Chebyshev(c, domain).convert(kind=np.polynomial.Polynomial).coef for c in best[1:]]
-    print(f"Mills' ratio on [0, {upper}]: weighted error {best[0]:.1e}, factor {series[0][-1] / series[1][-1]!r}")
+    series = [
+        np.polynomial.Chebyshev(c, domain).convert(kind=np.polynomial.Polynomial).coef for c in best[1:]
+    ]
+    print(
+        f"Mills' ratio on [0, {upper}]: weighted error {best[0]:.1e}, factor {series[0][-1] / series[1][-1]!r}"
+    )
     for name, c in zip(("numerator", "denominator"), series, strict=True):
         print(f"  {name}", *map(repr, map(float, c / c[-1])), sep="\n    ")
 
@@ -62,7 +66,9 @@ def main() -> None:
     root = mp.sqrt(2)
     polynomial("(atanh(f) - f)/f^3 in f^2", atanh_tail, mp.mpf(0), ((root - 1) / (root + 1)) ** 2, 4)
     quarter = mp.pi / 4
-    polynomial("sin(pi/4 f)/f in f^2", lambda w: mp.sinc(quarter * mp.sqrt(w)) * quarter, mp.mpf(0), mp.mpf(1), 4)
+    polynomial(
+        "sin(pi/4 f)/f in f^2", lambda w: mp.sinc(quarter * mp.sqrt(w)) * quarter, mp.mpf(0), mp.mpf(1), 4
+    )
     polynomial("cos(pi/4 f) in f^2", lambda w: mp.cos(quarter * mp.sqrt(w)), mp.mpf(0), mp.mpf(1), 4)
     rational(12.0, 3, 4)
 

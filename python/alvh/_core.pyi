@@ -268,6 +268,7 @@ def simulate_paths(
     n_jobs: int,
     set: str,
 ) -> tuple[int, _Columns]: ...
+
 # Tapes (rust/py/src/tape.rs).
 _Codes: TypeAlias = npt.NDArray[np.uint8]
 _Longs: TypeAlias = npt.NDArray[np.int64]

@@ -107,11 +107,12 @@ def instruction_sets() -> tuple[str, ...]:
 def _count(function: str, name: str, value: Any, most: int = _MOST) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ConfigError("SIM010", function, name, repr(value), "a whole number")
-    if value < 0:
-        raise ConfigError("SIM010", function, name, repr(int(value)), "a whole number, 0 or more")
-    if value > most:
-        raise LimitError("SIM011", function, name, repr(int(value)), f"at most {most}")
-    return int(value)
+    count = int(value)
+    if count < 0:
+        raise ConfigError("SIM010", function, name, repr(count), "a whole number, 0 or more")
+    if count > most:
+        raise LimitError("SIM011", function, name, repr(count), f"at most {most}")
+    return count
 
 
 def _jobs(function: str, value: Any) -> int:
@@ -219,9 +220,12 @@ def paths(
         _jobs("paths", n_jobs),
         _set(instruction_set),
     )
-    time = np.arange(records) * (int(record_every) / (SESSIONS_PER_YEAR * int(steps_per_day)))
+    time = np.arange(records, dtype=np.float64) * (
+        int(record_every) / (SESSIONS_PER_YEAR * int(steps_per_day))
+    )
     time.flags.writeable = False
-    return Paths(time, *(column.reshape(-1, records) for column in columns), measure, seed, first_path)
+    spot_, v1, v2, intensity = (column.reshape(-1, records) for column in columns)
+    return Paths(time, spot_, v1, v2, intensity, measure, seed, first_path)
 
 
 def reference_workload(

@@ -10,28 +10,31 @@ def dynamics(market, measure):
     """Parameters of one measure, the intensity in its own units."""
     m = market
     if measure == "Q":
-        return dict(
-            kappa=(m.kappa1, m.kappa2),
-            level=(m.kappa1 * m.theta1, m.kappa2 * m.theta2),
-            sigma=(m.sigma1, m.sigma2),
-            lambda_inf=m.lambda_inf,
-            eta=m.eta,
-            beta=m.beta,
-            mu_x=m.mu_x,
-            mu_v=m.mu_v,
-            premium=1.0,
-            gamma=0.0,
-        )
-    pick = lambda p, q: q if p is None else p  # noqa: E731
-    return dynamics(market, "Q") | dict(
-        kappa=(pick(m.kappa1_p, m.kappa1), pick(m.kappa2_p, m.kappa2)),
-        lambda_inf=m.lambda_inf / m.intensity_premium,
-        eta=m.eta / m.intensity_premium,
-        mu_x=pick(m.mu_x_p, m.mu_x),
-        mu_v=pick(m.mu_v_p, m.mu_v),
-        premium=m.intensity_premium,
-        gamma=m.gamma,
-    )
+        return {
+            "kappa": (m.kappa1, m.kappa2),
+            "level": (m.kappa1 * m.theta1, m.kappa2 * m.theta2),
+            "sigma": (m.sigma1, m.sigma2),
+            "lambda_inf": m.lambda_inf,
+            "eta": m.eta,
+            "beta": m.beta,
+            "mu_x": m.mu_x,
+            "mu_v": m.mu_v,
+            "premium": 1.0,
+            "gamma": 0.0,
+        }
+
+    def pick(p, q):
+        return q if p is None else p
+
+    return dynamics(market, "Q") | {
+        "kappa": (pick(m.kappa1_p, m.kappa1), pick(m.kappa2_p, m.kappa2)),
+        "lambda_inf": m.lambda_inf / m.intensity_premium,
+        "eta": m.eta / m.intensity_premium,
+        "mu_x": pick(m.mu_x_p, m.mu_x),
+        "mu_v": pick(m.mu_v_p, m.mu_v),
+        "premium": m.intensity_premium,
+        "gamma": m.gamma,
+    }
 
 
 def moments(market, years, measure):
@@ -42,7 +45,7 @@ def moments(market, years, measure):
     start = market.start
 
     def slope(_, y):
-        v1, v2, lam, _, c11, c22, cll, c1l, cnn, cnl, _, _ = y
+        v1, v2, lam, _, c11, c22, cll, c1l, _, cnl, _, _ = y
         return [
             l1 - k1 * v1 + mu_v * lam,
             l2 - k2 * v2,
