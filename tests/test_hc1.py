@@ -15,6 +15,7 @@ from alvh.errors import ConfigError, LimitError
 from alvh.simulation import Outcomes, instruction_sets, reference_workload
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
+import draws
 import hc1_numpy as twin
 
 NAMES = [field.name for field in fields(Outcomes)]
@@ -46,6 +47,17 @@ def test_means_and_spreads_agree_with_numpy(ours: Outcomes, numpy_outcomes: np.n
     # The spread too: the standard error of a variance is sqrt((kurtosis - 1)/n) of it.
     spread = [(x - x.mean()) ** 2 for x in (a, b)]
     assert distance(spread[0], spread[1]) < 3.0
+
+
+def test_every_path_is_that_of_numpy_on_the_same_numbers() -> None:
+    n, first, seed = 2_000, 3, (5 << 32) + 77
+    got = columns(reference_workload(n, seed, first_path=first))
+    index = np.arange(first, first + n)
+    want = twin.simulate(n, 0, lambda step: draws.reference_step(step, index, seed, twin.MU_V))
+    # A price at its exit to the last digit, or a budget of calls, may fall on either side: one path in a thousand.
+    same = np.abs(np.stack(got) - want) < 0.01
+    assert same.all(axis=0).mean() > 0.999
+    assert np.stack(got)[3].sum() > 1_000
 
 
 def test_a_step_of_numpy_has_the_prices_of_the_library() -> None:

@@ -170,9 +170,18 @@ def settle(p, legs, calls):
     return equity
 
 
-def simulate(n, seed):
-    """Final equity, maximum drawdown, maximum margin and number of stops of `n` paths."""
+def simulate(n, seed, draw=None):
+    """Final equity, maximum drawdown, maximum margin and number of stops of `n` paths.
+
+    `draw` gives the numbers of a step: two normals, a uniform, the variance jump and the normal of a jump.
+    """
     rng = np.random.default_rng(seed)
+
+    def generator(_):
+        z = rng.standard_normal((3, n))
+        return z[0], z[1], rng.random(n), rng.exponential(MU_V, n), z[2]
+
+    draw = draw or generator
     condor, weight, sd, discount = tables()
     p = Ladder(n)
     legs = calls = None
@@ -183,8 +192,7 @@ def simulate(n, seed):
                 close_condor(p, p.open.copy(), legs)
                 sell_calls(p, 1.0, calls)
             open_positions(p, condor[0], weight[0], sd[0], discount[0])
-        z = rng.standard_normal((3, n))
-        evolve(p, z[0], z[1], rng.random(n), rng.exponential(MU_V, n), z[2])
+        evolve(p, *draw(k))
         legs = leg_prices(p, condor[j + 1])
         calls = call_prices(p, weight[j + 1], sd[j + 1], discount[j + 1])
         equity = settle(p, legs, calls)
