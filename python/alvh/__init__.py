@@ -37,6 +37,7 @@ _LAZY: dict[str, str] = {
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "order_flow_imbalance": "alvh.ignition",
     "read_binance": "alvh.feeds",
     "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
