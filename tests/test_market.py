@@ -319,6 +319,22 @@ def test_vix_options_obey_parity_monotonicity_and_convexity(v1, v2, intensity, y
     assert (np.diff(call, 2) >= -1e-8).all()
 
 
+def test_narrow_laws_of_vix_are_resolved():
+    # Hardly moving variance far above its floor: the call is worth its intrinsic value, but for next to the future.
+    market = alvh.Market(
+        2.65, 1.4e-4, 0.0137, -0.18, kappa2=0.42, theta2=0.031, sigma2=0.02, rho2=0.7, beta=0.11, lambda_inf=1.2,
+        eta=0.0136, mu_x=0.056, delta=0.03, mu_v=0.0096, rho_j=-0.7,
+    )  # fmt: skip
+    state, years = {"v1": 0.108, "v2": 0.126, "intensity": 0.87}, 0.021
+    future = market.vix_future(years, state)
+    strikes = future * np.linspace(0.3, 1.7, 57)
+    call = market.vix_option_price(strikes, years, "call", state)
+    far = np.abs(strikes / future - 1) > 0.1
+    np.testing.assert_allclose(call[far], np.maximum(future - strikes, 0)[far], rtol=0, atol=1e-3)
+    assert (np.diff(call, 2) >= -1e-9).all()
+    assert (np.diff(call) <= 1e-9).all()
+
+
 def test_the_mean_is_the_forward_and_jumps_are_compensated():
     # A put struck far above the market is a short forward.
     for state in STATES.values():

@@ -201,7 +201,9 @@ const CUT_RADIANS: f64 = 200.0;
 /// Standard deviations of the transform's own decay that the cut has to clear.
 const CUT_DEVIATIONS: f64 = 16.0;
 /// Distances of a strike from the floor below this power of two are treated alike.
-const LEAST_DISTANCE: i32 = -12;
+const LEAST_DISTANCE: f64 = -12.0;
+/// The integral ends where what is left of it, decimal, is of this order.
+const NEGLIGIBLE: f64 = 1e-13;
 /// Nodes after which a price is given up.
 const MAX_NODES: usize = 1 << 17;
 
@@ -218,8 +220,26 @@ pub struct CallPricer<'a> {
     years: f64,
     jumps: bool,
     contour: Option<f64>,
-    tables: BTreeMap<(i32, i32), Vec<Node>>,
-    last: Option<(State, (i32, i32), Vec<Complex>)>,
+    tables: BTreeMap<Key, Table>,
+    last: Option<(State, Key, Vec<Complex>)>,
+}
+
+/// What the nodes depend on, as exponents of two: where the integral is cut off, where the bulk of the law has died out,
+/// and how fast the integrand turns before and after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    cut: i32,
+    bulk: i32,
+    bulk_turns: i32,
+    tail_turns: i32,
+}
+
+/// Nodes of one key, as far as some state needed them.
+#[derive(Debug)]
+struct Table {
+    nodes: Vec<Node>,
+    /// Ends of the next panel.
+    next: (f64, f64),
 }
 
 #[derive(Debug)]
@@ -298,18 +318,26 @@ impl<'a> CallPricer<'a> {
             }
             return Err(self.failure("a variance factor that moves"));
         }
-        let near = (math::ln(distance) * LOG2_E).floor().max(f64::from(LEAST_DISTANCE)) as i32;
-        let cut = (CUT_RADIANS / libm::ldexp(1.0, near)).max(CUT_DEVIATIONS / variance.sqrt());
-        let key = (near, (math::ln(cut) * LOG2_E).ceil() as i32);
+        let exponent_of_two = |x: f64| math::ln(x) * LOG2_E;
+        let near = libm::ldexp(1.0, exponent_of_two(distance).floor().max(LEAST_DISTANCE) as i32);
+        // The integrand turns with the distance of the strike from where Y may be. While the bulk of the law has not
+        // died out that is its floor or its mean; after that, its floor, without jump or with one.
+        let bulk = CUT_DEVIATIONS / variance.sqrt();
+        let near_turns = distance.max(self.squared.c * jumps.eta);
+        let key = Key {
+            cut: exponent_of_two((CUT_RADIANS / near).max(bulk)).ceil() as i32,
+            bulk: exponent_of_two(bulk).ceil() as i32,
+            bulk_turns: exponent_of_two(near_turns.max(self.mean_above(least, state))).ceil() as i32,
+            tail_turns: exponent_of_two(near_turns).ceil() as i32,
+        };
         let known = matches!(&self.last, Some((before, at, _)) if *before == state && *at == key);
         if !known {
-            self.build(key, go_on)?;
-            let values = self.tables[&key].iter().map(|node| node.exponent.at(state).exp() * node.factor).collect();
+            let values = self.values(key, state, go_on)?;
             self.last = Some((state, key, values));
         }
         let Some((_, _, values)) = &self.last else { return Ok(intrinsic) };
         let mut total = 0.0;
-        for (node, value) in self.tables[&key].iter().zip(values) {
+        for (node, value) in self.tables[&key].nodes.iter().zip(values) {
             let z = node.root * strike;
             let erfc = (node.phi * (-strike * strike)).exp() * faddeeva(Complex::new(-z.im, z.re));
             total += (*value * erfc).re;
@@ -320,37 +348,59 @@ impl<'a> CallPricer<'a> {
         Ok((total / PI).clamp(intrinsic, future))
     }
 
-    /// Nodes for strikes of one distance from the floor and one cut-off.
-    fn build(&mut self, key: (i32, i32), go_on: GoOn<'_>) -> Result<()> {
+    /// How far the mean of Y lies above its least value, with intensity `least`.
+    fn mean_above(&self, least: f64, state: State) -> f64 {
+        self.squared.at(self.model.mean_state(state, self.years)) - self.squared.a - self.squared.c * least
+    }
+
+    /// The transform at a state times all that does not depend on the strike, until it is negligible or cut off.
+    fn values(&mut self, key: Key, state: State, go_on: GoOn<'_>) -> Result<Vec<Complex>> {
         let Some(contour) = self.contour else {
             return Err(self.failure("a VIX whose square has exponential moments"));
         };
-        if self.tables.contains_key(&key) {
-            return Ok(());
-        }
-        let end = libm::ldexp(1.0, key.1);
-        let widest = 2.0 * PI * OSCILLATIONS / libm::ldexp(1.0, key.0 + 1);
-        let mut nodes = Vec::new();
-        let (mut low, mut high) = (0.0, 0.5 * contour);
-        while low < end {
+        let power = |k: i32| libm::ldexp(1.0, k);
+        let (end, bulk) = (power(key.cut), power(key.bulk));
+        let table = self.tables.entry(key).or_insert_with(|| Table { nodes: Vec::new(), next: (0.0, 0.5 * contour) });
+        let mut values: Vec<Complex> = Vec::new();
+        loop {
             goes_on(go_on)?;
-            for &(x, weight) in gauss_legendre() {
-                let half = 0.5 * (high - low);
-                let omega = low + half * (1.0 + x);
-                let phi = Complex::new(contour, omega);
-                let root = phi.sqrt();
-                let cut = 0.5 * math::erfc(10.0 * (omega / end - 0.5));
-                let factor = (phi * root).inverse() * (0.5 * PI.sqrt() * half * weight * cut);
-                let exponent = exponent_of(self.model, &self.squared, phi, self.years, self.jumps);
-                nodes.push(Node { phi, root, factor, exponent });
+            let from = values.len();
+            if from == table.nodes.len() {
+                let (low, high) = table.next;
+                if low >= end {
+                    return Ok(values);
+                }
+                if from > MAX_NODES {
+                    return Err(self.failure("a time in which VIX can move"));
+                }
+                for &(x, weight) in gauss_legendre() {
+                    let half = 0.5 * (high - low);
+                    let omega = low + half * (1.0 + x);
+                    let phi = Complex::new(contour, omega);
+                    let root = phi.sqrt();
+                    let cut = 0.5 * math::erfc(10.0 * (omega / end - 0.5));
+                    let factor = (phi * root).inverse() * (0.5 * PI.sqrt() * half * weight * cut);
+                    let exponent = exponent_of(self.model, &self.squared, phi, self.years, self.jumps);
+                    table.nodes.push(Node { phi, root, factor, exponent });
+                }
+                let turns = power(if high < bulk { key.bulk_turns } else { key.tail_turns });
+                let widest = 2.0 * PI * OSCILLATIONS / turns;
+                table.next = (high, end.min(high + widest.min(high * (GROWTH - 1.0))));
             }
-            if nodes.len() > MAX_NODES {
-                return Err(self.failure("a time in which VIX can move"));
+            let mut largest = 0.0_f64;
+            for node in &table.nodes[from..from + PANEL] {
+                let transform = node.exponent.at(state).exp();
+                // What is left of the integral is of this order.
+                largest = largest.max(transform.norm() / node.phi.norm().sqrt());
+                values.push(transform * node.factor);
             }
-            (low, high) = (high, end.min(high + widest.min(high * (GROWTH - 1.0))));
+            if largest < NEGLIGIBLE {
+                return Ok(values);
+            }
+            if largest.is_nan() {
+                return Err(self.failure("a transform that stays finite"));
+            }
         }
-        self.tables.insert(key, nodes);
-        Ok(())
     }
 
     fn failure(&self, expected: &str) -> Error {
