@@ -43,7 +43,7 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks", "simulation"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

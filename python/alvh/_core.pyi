@@ -250,6 +250,25 @@ def market_invert(
     json: str, days: _Floats, quotes: _Floats, quote_error: float
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
 
+_Columns: TypeAlias = tuple[_Floats, _Floats, _Floats, _Floats]
+
+def instruction_sets() -> list[str]: ...
+def reference_workload(n_paths: int, first_path: int, seed: int, n_jobs: int, set: str) -> _Columns: ...
+def simulate_paths(
+    market: str,
+    n_paths: int,
+    first_path: int,
+    sessions: int,
+    steps_per_day: int,
+    record_every: int,
+    spot: float,
+    real_world: bool,
+    antithetic: bool,
+    seed: int,
+    n_jobs: int,
+    set: str,
+) -> tuple[int, _Columns]: ...
+
 # Tapes (rust/py/src/tape.rs).
 _Codes: TypeAlias = npt.NDArray[np.uint8]
 _Longs: TypeAlias = npt.NDArray[np.int64]

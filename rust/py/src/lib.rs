@@ -17,6 +17,7 @@ mod marks;
 mod model;
 mod order_flow;
 mod pricing;
+mod simulate;
 mod statistics;
 mod surface;
 mod surface_vix;
@@ -36,6 +37,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     marks::register(module)?;
     model::register(module)?;
     pricing::register(module)?;
+    simulate::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
     surface_vix::register(module)?;
