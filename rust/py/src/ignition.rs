@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use alvh_core::events::{Event, Flaw, LEVELS, Level, NO_PRICE, action};
 use alvh_core::ignition::clock::Features;
 use alvh_core::ignition::episode::Moment;
+use alvh_core::ignition::walk::imbalances;
 use alvh_core::ignition::{CLOCKS, Detection, Detector, Episode, IgnitionConfig, Stage, detect, walk};
 use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyArrayMethods};
@@ -297,7 +298,7 @@ fn ignition_imbalances<'py>(py: Python<'py>, tape: &PyTape, levels: usize) -> Py
         return Err(to_py(py, &Error::config(fault)));
     }
     let tape = tape.inner.clone();
-    let found = door::enter(py, |go_on| alvh_core::ignition::walk::imbalances(&tape, levels, go_on))?;
+    let found = door::enter(py, |go_on| imbalances(&tape, levels, go_on))?;
     Ok(arrays::finished(py, found))
 }
 
