@@ -61,7 +61,7 @@ pub struct TimelineRow {
     pub spread: f64,
     /// Volume of the unit, lots.
     pub volume: f64,
-    /// Largest score of any clock, 0..100.
+    /// Largest score of an alarm that was going on, 0..100; 0 without one.
     pub score: f64,
     /// Smallest quick ratio of either side; infinite when nobody takes.
     pub quick_ratio: f64,
