@@ -282,9 +282,9 @@ class Signal:
         """One row a unit of the first clock (a second by default) in which there was an event.
 
         Indexed by the end of the unit [UTC]. Columns: ``known`` (time of the event that ended it: nothing of the row
-        was known before), ``mid`` and ``spread`` [currency], ``volume`` [lots], the largest ``score`` of an alarm that was going on (else 0),
-        the smallest ``quick_ratio`` of either side (infinite: nobody took), the ``push_z`` of largest absolute value,
-        the highest ``stage`` of any clock, ``is_scored``.
+        was known before), ``mid`` and ``spread`` [currency], ``volume`` [lots], the largest ``score`` of an alarm that
+        was going on (0 without one), the smallest ``quick_ratio`` of either side (infinite: nobody took), the
+        ``push_z`` of largest absolute value, the highest ``stage`` of any clock, ``is_scored``.
         """
         import pandas as pd
 
