@@ -36,6 +36,8 @@ PREFIXES = {
     "HIS": "history",
     "CHN": "option chains",
     "PRC": "pricing and fills",
+    "MKT": "market model",
+    "SIM": "simulation",
     "MRG": "margin",
     "STA": "statistics and studies",
     "RES": "stored results",

@@ -158,13 +158,13 @@ def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray of float64, shape (n_events,)
-        Lots, positive for buyers. 0 for an event that does not leave a whole, two-sided book, and for the first book
+        Lots, positive for buyers. 0 for an event that does not leave a whole book, and for the first two-sided one
         after an open, a halt, a gap or a snapshot.
 
     Raises
     ------
     ConfigError
-        ``IGN039``: another number of levels.
+        ``IGN060``: another number of levels.
     SchemaError
         ``IGN005``: a tape without a book.
     """
@@ -291,9 +291,9 @@ class Signal:
         """One row a unit of the first clock (a second by default) in which there was an event.
 
         Indexed by the end of the unit [UTC]. Columns: ``known`` (time of the event that ended it: nothing of the row
-        was known before), ``mid`` and ``spread`` [currency], ``volume`` [lots], the largest ``score`` of any clock,
-        the smallest ``quick_ratio`` of either side (infinite: nobody took), the ``push_z`` of largest absolute value,
-        the highest ``stage`` of any clock, ``is_scored``.
+        was known before), ``mid`` and ``spread`` [currency], ``volume`` [lots], the largest ``score`` of an alarm that
+        was going on (0 without one), the smallest ``quick_ratio`` of either side (infinite: nobody took), the
+        ``push_z`` of largest absolute value, the highest ``stage`` of any clock, ``is_scored``.
         """
         import pandas as pd
 
