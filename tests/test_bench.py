@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import struct
 from typing import Any
 
 import alvh
@@ -462,3 +463,41 @@ def test_real_books_are_consumed(shared_data: Any) -> None:
     assert added >= 3 * 13
     true = labels[labels["kind"] == "ignition"]
     assert (true["displacement_sigma"] > 4.0).all()
+
+
+@pytest.mark.needs_shared_data
+def test_records_of_a_file_are_transplanted_as_their_columns(shared_data: Any) -> None:
+    tape = alvh.read_dbn(next((shared_data / "books" / "dbn_es").glob("*_mbp-1_*")))
+    columns = tape.slice(0, len(tape))
+    made, expected = (bench.transplant(each, (8.0, 20.0), n=2, shams=1, seed=1) for each in (tape, columns))
+    assert made.tape == expected.tape
+    pd.testing.assert_frame_equal(made.labels, expected.labels)
+    assert made.labels["kind"].value_counts().to_dict() == {"ignition": 2, "sham": 1}
+    assert len(made.tape) > len(tape)
+    assert bench.detector_score(made).counts["decoys_sham"] == 1
+
+
+@pytest.mark.needs_shared_data
+def test_real_orders_of_a_file_are_consumed(shared_data: Any, tmp_path: Any) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    path = next((shared_data / "books" / "dbn_es").glob("*_mbo_*"))
+    with pytest.raises(ConfigError, match="LAB013"):
+        bench.transplant(alvh.read_dbn(path), n=1)
+    # Two seconds have no room for an episode: the same orders, 200 times slower. That makes pauses of up to 75 s, in
+    # which no episode begins, and the last one may not end before the tape does.
+    with path.open("rb") as file:
+        content = zstandard.ZstdDecompressor().stream_reader(file).read()
+    start = 8 + struct.unpack("<I", content[4:8])[0]
+    words = np.frombuffer(content[start:], "<i8").reshape(-1, 7).copy()
+    words[:, 5] = words[0, 5] + 200 * (words[:, 5] - words[0, 5])
+    slow = tmp_path / "slow.mbo.dbn"
+    slow.write_bytes(content[:start] + words.tobytes())
+    tape = alvh.read_dbn(slow)
+    made = bench.transplant(tape, (8.0, 20.0), n=2, shams=2, seed=1)
+    assert made.labels["kind"].value_counts().to_dict() == {"ignition": 2, "sham": 2}
+    arrays = made.tape.to_arrays()
+    assert made.tape.n_levels == 10
+    # The first records are a snapshot, whole at its end.
+    books = arrays["flags"] & 128 != 0
+    assert (arrays["bid_price"][books, 0] < arrays["ask_price"][books, 0]).mean() > 0.99
+    assert bench.detector_score(made).counts["decoys_sham"] == 2

@@ -19,7 +19,7 @@ from alvh.ignition import OUTCOMES, native
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Calibration", "calibrate", "poisson_interval"]
+__all__ = ["Calibration", "calibrate", "poisson_interval", "scaled"]
 
 # Factors of the thresholds that are tried, 1/4 to 8, six a doubling. Those below 1 are never taken: they are there to
 # see the tail of the rate where the thresholds themselves are never crossed.
@@ -266,7 +266,7 @@ def calibrate(
     end = None if until is None else instant(until, "until")
     early, confirmed, hours = [], [], 0.0
     for factor in _FACTORS:
-        config = _scaled(base, factor)
+        config = scaled(base, factor)
         found = _core.ignition_detect(core, config.to_json())
         timeline, episodes = found["timeline"], found["episodes"]
         inside = np.ones(timeline["known"].size, bool) if end is None else timeline["known"] < end
@@ -301,10 +301,24 @@ def calibrate(
         is_met=is_met,
         basis=(rates[0][1][at], rates[1][1][at]),
     )
-    return dataclasses.replace(_scaled(base, report.factor), calibration=report)
+    return dataclasses.replace(scaled(base, report.factor), calibration=report)
 
 
-def _scaled(base: IgnitionConfig, factor: float) -> IgnitionConfig:
+def scaled(base: IgnitionConfig, factor: float) -> IgnitionConfig:
+    """Multiply the thresholds in standard deviations by a factor, the score's weights of them by its inverse.
+
+    Parameters
+    ----------
+    base : IgnitionConfig
+        What is scaled.
+    factor : float
+        Of `push_z`, `velocity_z` and `cascade_sigma`.
+
+    Returns
+    -------
+    IgnitionConfig
+        `base` otherwise.
+    """
     thresholds = {name: tuple(factor * x for x in getattr(base, name)) for name in _SCALED}
     # The score stays what it was for a push and a velocity at their thresholds.
     push, velocity, *others = base.score_weights

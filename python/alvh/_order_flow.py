@@ -243,7 +243,8 @@ def transplant(
     Parameters
     ----------
     tape : Tape
-        Events in columns: LOBSTER, Binance, quotes and trades, arrays. The result carries levels with each event.
+        Events of any reader; records of a DBN file are decoded to columns, which takes memory. The result carries
+        levels with each event.
     strengths : tuple of two floats
         Smallest and largest displacement [standard deviations of the mid over one unit of the clock].
     n : int
@@ -264,8 +265,8 @@ def transplant(
     ------
     ConfigError
         ``LAB007``: no such clock; ``LAB012``, ``LAB013``: a number that breaks its rule, or no room for so many.
-    SchemaError
-        ``EVT010``: a tape of records.
+    DecodeError
+        As the reader's, for records of a file that changed since.
     """
     _clock(clock, "transplant")
     ends = tuple(strengths) if isinstance(strengths, tuple | list | np.ndarray) else ()

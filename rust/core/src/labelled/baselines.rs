@@ -21,12 +21,12 @@ const WARM_UP: i64 = 300_000_000_000;
 const VPIN_BUCKETS: usize = 50;
 const RUN_WINDOW: i64 = 1_500_000_000;
 
-/// Gives every event of a tape in memory with the book after it.
+/// Gives every event of a tape with the book after it; records of a file are decoded to columns first.
 ///
 /// # Errors
-/// `Error::Schema` for records of a file, `Error::Interrupted` when `go_on` says no.
+/// As [`Tape::events`]; `Error::Interrupted` when `go_on` says no.
 pub fn walk(tape: &Tape, go_on: &mut dyn FnMut() -> bool, visit: &mut dyn FnMut(&Event, &Depth)) -> Result<()> {
-    let events = tape.columns()?;
+    let events = tape.events(go_on)?;
     let mut by_order = Orders::default();
     let mut by_level = Levels::default();
     let mut given = [Level::EMPTY; LEVELS];

@@ -65,10 +65,8 @@ pub fn transplant(tape: &Tape, graft: &Graft, seed: u64, go_on: &mut dyn FnMut()
             return fail("LAB012", field, value.to_string(), "a number in (0, 1e6]".to_owned());
         }
     }
-    let columns = tape.columns()?;
-    let (first, last) = match (columns.ts.first(), columns.ts.last()) {
-        (Some(&first), Some(&last)) => (first, last),
-        _ => return fail("LAB013", "tape", "no events".to_owned(), "events".to_owned()),
+    let Some((first, last)) = tape.span() else {
+        return fail("LAB013", "tape", "no events".to_owned(), "events".to_owned());
     };
     let count = ignitions + shams;
     // Ordinary rates have to be known before the first episode.
