@@ -58,16 +58,16 @@ def zigzag(value: int) -> int:
 
 
 def saved_book(
-    orders: Sequence[tuple[int, int, int, int]], levels: Sequence[Sequence[tuple[int, int]]]
+    orders: Sequence[tuple[int, int, int, int]], levels: Sequence[Sequence[tuple[int, int]]], count: int = 0
 ) -> bytes:
-    """A book as it is written down: orders (id, side, price, size), levels (price, size) of bids and asks."""
+    """A written book: orders (id, side, price, size), levels (price, size) of bids and asks, `count` of each flaw."""
     body = varint(len(orders))
     for number, side, price, size in orders:
         body += varint(number) + bytes([side]) + varint(zigzag(price)) + varint(zigzag(size))
     for one_side in levels:
         body += varint(len(one_side))
         body += b"".join(varint(zigzag(price)) + varint(zigzag(size)) for price, size in one_side)
-    return body + bytes(FLAWS)
+    return body + varint(count) * FLAWS
 
 
 def book() -> dict[str, bytes]:
@@ -129,6 +129,9 @@ def book() -> dict[str, bytes]:
     inputs["read-orders-without-levels"] = bytes([READ_ORDERS]) + lone + event("C", BID, 0, 7, 5)
     inputs["read-levels"] = bytes([READ_LEVELS]) + saved_book([], [[(100, 7), (99, 1)], [(101, 3)]]) + adds
     inputs["read-twice-a-level"] = bytes([READ_LEVELS]) + saved_book([], [[(100, 7), (100, 1)], []])
+    inputs["read-counters-at-their-end"] = (
+        bytes([READ_LEVELS]) + saved_book([], [[], []], 2**64 - 1) + streams["odd"]
+    )
     return inputs
 
 
