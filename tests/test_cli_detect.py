@@ -77,7 +77,7 @@ def test_json_prints_json_only_and_finite_numbers(calls, capsys):
     assert found["quality"]["flagged"] == {}
     assert found["quality"]["events"] == len(calls.tape)
     assert found["thresholds"]["config_hash"] == alvh.IgnitionConfig().hash
-    assert found["thresholds"]["push_z"] == [5.0, 5.0, 5.0]
+    assert found["thresholds"]["push_z"] == [4.0, 4.0, 4.0]
 
 
 def test_a_long_tape_is_calibrated_on_its_first_part_and_reported_on_the_rest(calls, capsys):

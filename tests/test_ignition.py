@@ -51,7 +51,7 @@ def test_every_field_is_documented_with_its_unit_and_status():
 
 def test_the_hash_follows_the_fields_and_not_the_calibration():
     config = alvh.IgnitionConfig()
-    assert config.hash == alvh.IgnitionConfig().hash == config.replace(push_z=5.0).hash
+    assert config.hash == alvh.IgnitionConfig().hash == config.replace(push_z=4.0).hash
     assert len(config.hash) == 64
     assert config.replace(push_z=5.1).hash != config.hash
     assert pickle.loads(pickle.dumps(config)) == config == copy.deepcopy(config)
@@ -472,8 +472,8 @@ def test_calibration_raises_thresholds_until_alarms_are_rare(noisy):
     report = config.calibration
     assert report is not None
     assert report.factor > 1.0
-    assert config.push_z == tuple(5.0 * report.factor for _ in range(3))
-    assert config.velocity_z == tuple(2.0 * report.factor for _ in range(3))
+    assert config.push_z == tuple(4.0 * report.factor for _ in range(3))
+    assert config.velocity_z == tuple(1.5 * report.factor for _ in range(3))
     weights = alvh.IgnitionConfig().score_weights
     assert config.score_weights == (weights[0] / report.factor, weights[1] / report.factor, *weights[2:])
     curve = report.curve

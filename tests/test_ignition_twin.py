@@ -25,6 +25,7 @@ EASY = alvh.IgnitionConfig(
     push_z=1.0,
     velocity_z=0.3,
     move_bp=0.2,
+    alarm_score=5.0,
     thinning=1.3,
     cascade_ticks=1.0,
     cascade_sigma=0.5,

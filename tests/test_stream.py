@@ -29,6 +29,7 @@ LOOSE = alvh.IgnitionConfig(
     move_bp=0.0,
     cascade_bp=0.0,
     cascade_sigma=0.5,
+    alarm_score=0.0,
 )
 CODES = {letter: ord(letter) for letter in "ABCMNTFRHOX"}
 

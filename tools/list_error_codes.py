@@ -32,6 +32,8 @@ PREFIXES = {
     "HIS": "history",
     "CHN": "option chains",
     "PRC": "pricing and fills",
+    "MKT": "market model",
+    "SIM": "simulation",
     "MRG": "margin",
     "STA": "statistics and studies",
     "INT": "defects of the library: please report them",

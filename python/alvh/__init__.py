@@ -22,6 +22,7 @@ _LAZY: dict[str, str] = {
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
+    "Market": "alvh.market",
     "Signal": "alvh.ignition",
     "Study": "alvh.study",
     "Tape": "alvh.events",
@@ -36,12 +37,13 @@ _LAZY: dict[str, str] = {
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
     "option_margin": "alvh.margin",
+    "order_flow_imbalance": "alvh.ignition",
     "read_binance": "alvh.feeds",
     "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks", "simulation"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -148,8 +148,8 @@ class IgnitionConfig:
     masks: tuple[tuple[int, int], ...] = ()
     stale_after: float = 30.0
     vpin_bucket: float = 0.0
-    score_weights: tuple[float, float, float, float, float] = (0.066, 0.221, 1.662, -3.454, -3.699)
-    score_offset: float = 2.621
+    score_weights: tuple[float, float, float, float, float] = (0.014, 0.215, 1.893, -3.129, -3.395)
+    score_offset: float = 3.084
     calibration: Calibration | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["IgnitionConfig", "Signal", "detect", "features"]
+__all__ = ["IgnitionConfig", "Signal", "detect", "features", "order_flow_imbalance"]
 
 STAGES = tuple(_core.IGNITION_STAGES)
 OUTCOMES = tuple(_core.IGNITION_OUTCOMES)
@@ -132,6 +132,36 @@ def features(
     index = _times(columns.pop("time")).rename("time")
     frame = pd.DataFrame(columns, index=index, copy=False)
     return frame.assign(is_ultrafast=frame["is_ultrafast"] > 0.0)
+
+
+def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
+    """Order-flow imbalance of every event of a tape.
+
+    The non-strict form of Cont, Kukanov and Stoikov (2014), doi:10.1093/jjfinec/nbt003, equation (2): a change of size
+    at an unchanged best price counts. Over several levels the imbalance of level k weighs 1/k (Xu, Gould and Howison
+    2019, doi:10.1142/S2382626619500114).
+
+    Parameters
+    ----------
+    tape : Tape
+        Events of one instrument.
+    levels : int, optional
+        Best levels that count, 1 to 10.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_events,)
+        Lots, positive for buyers. 0 for an event that does not leave a whole book, and for the first two-sided one
+        after an open, a halt, a gap or a snapshot.
+
+    Raises
+    ------
+    ConfigError
+        ``IGN060``: another number of levels.
+    SchemaError
+        ``IGN005``: a tape without a book.
+    """
+    return _core.ignition_imbalances(native(tape), levels)
 
 
 def _times(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_] | None = None) -> pd.DatetimeIndex:

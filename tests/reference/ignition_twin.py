@@ -268,6 +268,18 @@ class Clock:
         volume = self.mid_sums["volume"].sum
         return max(self.mid_sums["high"].sum, self.mid_sums["low"].sum) / volume if volume > 0 else 0.0
 
+    @property
+    def fade_share(self) -> float:
+        lost, taken = self.mid_sums["lost"].sum, self.mid_sums["volume"].sum
+        return (lost - min(taken, lost)) / lost if lost > 0 else NAN
+
+    @property
+    def trade_burst_z(self) -> float:
+        rate, tau = self.slow["aggressors"].rate, self.config["tau_fast"]
+        sd = math.sqrt(rate * tau / 2)
+        expected = rate * tau * self.fast["aggressors"].weight
+        return (self.fast["aggressors"].sum - expected) / sd if sd > 0 else 0.0
+
     def quick(self) -> tuple[float, float]:
         found = []
         for side, taken in ((self.book.bids, "sold"), (self.book.asks, "bought")):
@@ -276,7 +288,7 @@ class Clock:
         return found[0], found[1]
 
     def features(self) -> dict[str, float]:
-        config, book = self.config, self.book
+        book = self.book
 
         def ratio(a: float, b: float) -> float:
             return (a - b) / (a + b) if a + b > 0 else NAN
@@ -286,10 +298,6 @@ class Clock:
             return math.sqrt(2 * h) * (total.sum / h) / math.sqrt(variance) if variance > 0 else 0.0
 
         bid, ask = book.bids[0][1], book.asks[0][1]
-        rate = self.slow["aggressors"].rate
-        sd = math.sqrt(rate * config["tau_fast"] / 2)
-        expected = rate * config["tau_fast"] * self.fast["aggressors"].weight
-        lost, taken = self.mid_sums["lost"].sum, self.mid_sums["volume"].sum
         quick = self.quick()
         branching = self.branching()
         return {
@@ -307,7 +315,7 @@ class Clock:
             "thinning_ask": self.thinning(1),
             "quick_ratio_bid": quick[0],
             "quick_ratio_ask": quick[1],
-            "fade_share": (lost - min(taken, lost)) / lost if lost > 0 else NAN,
+            "fade_share": self.fade_share,
             "order_to_trade": self.slow["messages"].sum / self.slow["aggressors"].sum
             if self.slow["aggressors"].sum > 0
             else NAN,
@@ -315,7 +323,7 @@ class Clock:
             "velocity_z": self.velocity_z,
             "acceleration": self.acceleration,
             "volume_burst": self.burst,
-            "trade_burst_z": (self.fast["aggressors"].sum - expected) / sd if sd > 0 else 0.0,
+            "trade_burst_z": self.trade_burst_z,
             "cascade_share": self.cascade_share,
             "levels_swept": float(self.swept),
             "drift_burst": drift(self.mid_sums["change"], self.squares_5, 1.0),
@@ -431,7 +439,7 @@ class Twin:
             self.gap = True
             self.abandon_all(step.ts)
         self.whole = bool(step.flags & LAST)
-        if self.whole and self.touched:
+        if self.whole and (self.touched or (self.rebasing and book.two_sided)):
             self.touched = False
             self.book_is_whole(book)
         self.n += 1
