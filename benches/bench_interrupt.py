@@ -45,11 +45,14 @@ def main() -> None:
     history = alvh.History.demo()
     books = [alvh.books.static().replace(name=f"book {i}") for i in range(1_000)]
     price = np.full(40_000_000, 0.05)
+    market = alvh.Market.default()
     calls = {
         "bootstrap": lambda: intervals([CAPITAL] * 4, pnl, replicates=100_000),
         "engine": lambda: alvh.backtest(books, history, replicates=1),
         "black76": lambda: alvh.black76(price, 1.0, 0.5, 0.2, 0.0, "call"),
         "implied_vol": lambda: alvh.implied_vol(price, 1.0, 1.1, 0.5, 0.0, "call"),
+        "paths": lambda: alvh.simulation.paths(market, 64, 1_000, 390, record_every=390 * 252_000, n_jobs=2),
+        "workload": lambda: alvh.simulation.reference_workload(20_000_000),
     }
     print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, median of {RUNS}")
     for name, call in calls.items():

@@ -370,6 +370,9 @@ def test_skill_is_keyed_by_clock_and_displacement() -> None:
         alvh.DetectorSkill.measure(seeds=(3,), bins=(5.0, 1.0))
 
 
+TINY = bench.order_flow(1, 0.01).tape
+
+
 @pytest.mark.parametrize(
     ("code", "call"),
     [
@@ -383,6 +386,38 @@ def test_skill_is_keyed_by_clock_and_displacement() -> None:
         ("LAB007", lambda: bench.order_flow(1, 0.1, clock=7)),
         ("LAB008", lambda: bench.flow_fields(tick=1.0)),
         ("LAB009", lambda: bench.order_flow(-1, 0.1)),
+        ("LAB001", lambda: bench.order_flow(1, 0.1, instrument=3)),  # type: ignore[arg-type]
+        ("LAB003", lambda: bench.order_flow(1, 0.1, fields=bench.flow_fields(trade_rate=10**400))),
+        ("LAB004", lambda: bench.order_flow(1, "a")),  # type: ignore[arg-type]
+        ("LAB004", lambda: bench.order_flow(1, 10**400)),
+        ("LAB006", lambda: bench.order_flow(1, 0.1, feed=3)),  # type: ignore[arg-type]
+        ("LAB007", lambda: bench.order_flow(1, 0.1, clock=[[1]])),  # type: ignore[list-item]
+        ("LAB007", lambda: bench.order_flow(1, 0.1, clock=None)),  # type: ignore[arg-type]
+        ("LAB007", lambda: bench.transplant(TINY, clock=[1])),  # type: ignore[arg-type]
+        ("LAB009", lambda: bench.order_flow("a")),  # type: ignore[arg-type]
+        ("LAB009", lambda: bench.order_flow(1.5)),  # type: ignore[arg-type]
+        ("LAB012", lambda: bench.transplant(TINY, strengths=(5.0,))),  # type: ignore[arg-type]
+        ("LAB012", lambda: bench.transplant(TINY, strengths="ab")),  # type: ignore[arg-type]
+        ("LAB012", lambda: bench.transplant(TINY, n="a")),  # type: ignore[arg-type]
+        ("LAB016", lambda: bench.order_flow(1, 0.1, style=3)),  # type: ignore[arg-type]
+        ("LAB017", lambda: bench.order_flow(1, 0.1, fields=3)),  # type: ignore[arg-type]
+        ("LAB017", lambda: bench.order_flow(1, 0.1, fields={"a": object()})),
+        ("LAB018", lambda: bench.score([], bench.order_flow(1, 0.1), stage="x")),  # type: ignore[arg-type]
+        ("LAB018", lambda: bench.detector_score(bench.order_flow(1, 0.1), stage="x")),  # type: ignore[arg-type]
+        ("LAB018", lambda: alvh.DetectorSkill.measure(seeds=(3,), stage="x")),  # type: ignore[arg-type]
+        ("LAB015", lambda: alvh.DetectorSkill.measure(seeds=(3,), bins=("a", 1.0))),  # type: ignore[arg-type]
+        ("LAB019", lambda: bench.score([], 3)),  # type: ignore[arg-type]
+        ("LAB019", lambda: bench.detector_score(3)),  # type: ignore[arg-type]
+        ("LAB019", lambda: bench.merged([3])),  # type: ignore[list-item]
+        ("LAB019", lambda: bench.choose([])),
+        ("LAB019", lambda: bench.choose([3])),  # type: ignore[list-item]
+        ("LAB019", lambda: bench.choose(3)),  # type: ignore[arg-type]
+        ("LAB020", lambda: bench.threshold_curve([], thresholds={"nope": [1.0]})),
+        ("LAB020", lambda: bench.threshold_curve([], thresholds=3)),  # type: ignore[arg-type]
+        ("LAB021", lambda: bench.threshold_curve([], thresholds={"vpin": [math.nan]})),
+        ("LAB021", lambda: bench.threshold_curve([], factors=3)),  # type: ignore[arg-type]
+        ("LAB022", lambda: bench.report([], {})),
+        ("LAB022", lambda: bench.report([], 3)),  # type: ignore[arg-type]
         ("LAB012", lambda: bench.transplant(bench.order_flow(1, 0.1).tape, (9.0, 2.0))),
         ("LAB012", lambda: bench.transplant(bench.order_flow(1, 0.1).tape, n=-1)),
         ("LAB013", lambda: bench.transplant(bench.order_flow(1, 0.1).tape, n=1_000)),
@@ -397,7 +432,15 @@ def test_bad_arguments_are_named(code: str, call: Any) -> None:
 
 @pytest.mark.parametrize(
     ("code", "alarms"),
-    [("LAB010", [1.5, 2.5]), ("LAB010", [[1, 2]]), ("LAB011", [2 * S, S]), ("LAB010", ([1], [1, 2], [0]))],
+    [
+        ("LAB010", None),
+        ("LAB010", ([[1], 2], 1, 1)),
+        ("LAB010", ([1], [1], [3])),
+        ("LAB010", [1.5, 2.5]),
+        ("LAB010", [[1, 2]]),
+        ("LAB011", [2 * S, S]),
+        ("LAB010", ([1], [1, 2], [0])),
+    ],
 )
 def test_alarms_that_are_none_are_refused(code: str, alarms: Any) -> None:
     with pytest.raises(DataError, match=code):

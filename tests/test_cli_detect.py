@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -58,6 +59,8 @@ def test_episodes_quality_and_thresholds_are_printed(calls, capsys, tmp_path):
     assert "Data quality: " in out
     assert "- nothing was flagged or dropped" in out
     assert "Default thresholds: not calibrated, as asked." in out
+    assert re.search(r"clock +volume +push z +velocity z +depth +move +score +cascade", out)
+    assert re.search(r" 1 s +3 x +4 +1\.5 +<= 0\.9 x +0\.3 bp +50 +", out)
     assert "reverted" in out
     assert "early alarms: 1 in " in out
     assert max(map(len, out.splitlines())) <= 110
@@ -78,6 +81,8 @@ def test_json_prints_json_only_and_finite_numbers(calls, capsys):
     assert found["quality"]["events"] == len(calls.tape)
     assert found["thresholds"]["config_hash"] == alvh.IgnitionConfig().hash
     assert found["thresholds"]["push_z"] == [4.0, 4.0, 4.0]
+    assert found["thresholds"]["alarm_score"] == [50.0, 50.0, 50.0]
+    assert found["thresholds"]["thinning"] == 0.9
 
 
 def test_a_long_tape_is_calibrated_on_its_first_part_and_reported_on_the_rest(calls, capsys):
@@ -85,7 +90,22 @@ def test_a_long_tape_is_calibrated_on_its_first_part_and_reported_on_the_rest(ca
     assert main(["detect", "es.dbn"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "Calibrated on the first 60% of the tape, to 2023-11-14 22:15:" in out
-    assert "this tape is too short for that" in out
+    assert "this part of the tape is too short for that" in out
+    # The verdict is that of the hours after the calibrated ones, for each target.
+    assert re.search(
+        r"early alarms: \d+ in [\d.,]+ scored minutes; [^:]*: at most 10 a day is not shown", out
+    )
+    assert re.search(
+        r"confirmed events: \d+ in [\d.,]+ scored minutes; [^:]*: at most 1 a day is not shown", out
+    )
+    assert out.count("shown") == 2
+    assert main(["detect", "es.dbn", "--alarms-per-day", "1e9", "--confirmed-per-day", "1e8"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "at most 1e+09 a day is shown" in out
+    assert "at most 1e+08 a day is shown" in out
+    # Targets are for all clocks together: one of them says nothing about them.
+    assert main(["detect", "es.dbn", "--clock", "15"]) == 0
+    assert "shown" not in capsys.readouterr().out
     assert main(["detect", "es.dbn", "--json"]) == 0
     thresholds = json.loads(capsys.readouterr().out)["thresholds"]
     assert thresholds["calibration"]["factor"] >= 1.0
@@ -155,6 +175,33 @@ def test_a_tape_of_less_than_a_second_is_drawn_and_said_to_be_empty(calls, capsy
     out = capsys.readouterr().out
     assert "Nothing was scored: no rate of alarms can be given." in out
     assert Path("a.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["--plot", "a.png", "--episode", "7"], "IGN025 Signal episode: got 7"),
+        (["--plot", "n" * 300], "n" * 300 + ": File name too long"),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_picture_that_cannot_be_is_refused_before_anything_is_printed(
+    calls, capsys, arguments, start, form
+):
+    assert main(["detect", "es.dbn", "--no-calibrate", *arguments, *form]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"alvh: {start}")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "1" + "0" * 399, "1" * 5_000])
+def test_a_configuration_that_no_float_or_stack_holds_is_one_line(calls, capsys, value):
+    Path("mine.json").write_text(f'{{"push_z": {value}}}')
+    assert main(["detect", "es.dbn", "--config", "mine.json"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("alvh: CFG10")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -260,8 +307,11 @@ def test_every_sample_with_a_book_gives_a_report(shared_data, sample, capsys, tm
 @pytest.mark.needs_shared_data
 @pytest.mark.parametrize("schema", OTHER_SCHEMAS)
 def test_other_schemas_are_one_line(shared_data, schema, capsys):
-    assert main(["detect", str(shared_data / "books" / "dbn" / f"test_data.{schema}.v3.dbn.zst")]) == 2
+    file = str(shared_data / "books" / "dbn" / f"test_data.{schema}.v3.dbn.zst")
+    # One price is not enough to derive a tick of.
+    assert main(["detect", file, "--tick-size", "0.25"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
-    assert schema in captured.err
+    # The name of the file holds the schema too: what was got is named after it.
+    assert re.search(rf"^alvh: (DBN|IGN)\d{{3}} [^ ]+ schema: got {schema}\b", captured.err)

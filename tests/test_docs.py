@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -194,6 +195,34 @@ def test_error_codes_are_up_to_date() -> None:
     assert done.returncode == 0, done.stdout
     text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^\| [A-Z]{3}\d{3} ", text, re.M)) >= 170
+
+
+def test_codes_without_a_topic_are_no_secret(tmp_path: Path) -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "list_error_codes.py"))
+    assert tool["without_topic"](tool["sources"]()) == []
+    source = tmp_path / "a.py"
+    source.write_text(
+        'raise DataError("ZZZ001", "a", "b", "c", "d")\nraise DataError("TAQ001", "a", "b", "c", "d")\n'
+    )
+    assert tool["without_topic"]([source]) == ["a.py: ZZZ001"]
+    # Whatever has codes in the sources has a chapter, however young it is.
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    chapters = set(re.findall(r"^## ([A-Z]{3}):", text, re.M))
+    raised = {
+        code for path in tool["sources"]() for code in re.findall(r'"([A-Z]{3})\d{3}"', tool["raising"](path))
+    }
+    assert chapters == raised
+    assert "IGN" in chapters
+
+
+def test_the_list_of_codes_has_help_and_writes_nothing_then() -> None:
+    target = ROOT / "docs" / "errors.md"
+    before = target.stat().st_mtime_ns
+    command = [sys.executable, str(ROOT / "tools" / "list_error_codes.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "--check" in done.stdout
+    assert target.stat().st_mtime_ns == before
 
 
 def rows_of(text: str, title: str) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import decimal
 import pickle
 
 import alvh
@@ -528,3 +529,48 @@ def test_frames_that_are_none():
     refused(twice, "ARR028 frame price: got 2 columns")
     mixed = frame().astype({"bid_size_1": float})
     refused(mixed, "ARR023 frame bid_size: got integers and floats")
+
+
+def test_readers_of_record_batches_are_streams():
+    table = pa.Table.from_pandas(pd.DataFrame({name: list(values) for name, values in columns().items()}))
+    assert "bid_price_0" not in table.column_names
+    expected = alvh.events.from_frame(table, tick_size=0.01)
+    reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=4))
+    assert alvh.events.from_frame(reader, tick_size=0.01) == expected
+    with pytest.raises(SchemaError, match=r"^ARR027 frame frame: got [^\n]*$"):
+        alvh.events.from_frame(pa.chunked_array([[1, 2]]), tick_size=0.01)
+
+
+def decimals(*texts):
+    return pa.array([None if text is None else decimal.Decimal(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "start"),
+    [
+        ("price", decimals("100", "100.01", None, "100", "100", "100"), "ARR005 frame:2 price: got NaN"),
+        ("size", decimals("1", "1.5", "1", "1", "1", "1"), "ARR007 frame:1 size"),
+        ("ts", decimals("1", "2", "3", "4", "5", "6"), "ARR023 frame ts"),
+        ("order_id", decimals("1", "2", "3", "4", "5", None), "ARR023 frame order_id"),
+        ("flags", decimals("1", "2", "3", "4", "5", "1e30"), "ARR023 frame flags"),
+        ("order_id", pa.array([1, 2, 3, 4, 2**64 - 1, None], pa.uint64()), "ARR023 frame order_id"),
+    ],
+)
+def test_decimals_and_large_integers_of_arrow_are_typed_errors(name, values, start):
+    arrays = {key: pa.array(list(value)) for key, value in columns().items() if "_" not in key} | {
+        name: values
+    }
+    with pytest.raises(DataError) as caught:
+        alvh.events.from_frame(pa.table(arrays), tick_size=0.01)
+    assert str(caught.value).startswith(start)
+    assert "\n" not in str(caught.value)
+
+
+def test_decimals_of_arrow_are_prices_and_large_ids_stay_whole():
+    arrays = {key: pa.array(list(value)) for key, value in columns().items() if "_" not in key}
+    plain = alvh.events.from_frame(pa.table(arrays), tick_size=0.01)
+    arrays["price"] = decimals("100.00", "100.01", "100.00", "100.00", "100.01", "100.00")
+    assert alvh.events.from_frame(pa.table(arrays), tick_size=0.01) == plain
+    arrays["participant"] = pa.array([2**64 - 1] * N, pa.uint64())
+    found = alvh.events.from_frame(pa.table(arrays), tick_size=0.01).to_arrays()["participant"]
+    assert (found == 2**64 - 1).all()

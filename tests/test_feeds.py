@@ -184,6 +184,11 @@ def lobster_files(tmp_path):
     return message, book
 
 
+def undated(files):
+    """The files under names without a day, so that any day can be given."""
+    return [shutil.copy(path, path.with_name(f"{i}.csv")) for i, path in enumerate(files)]
+
+
 def packed(path, how):
     target = path.with_name(f"{path.name}.{how}")
     if how == "gz":
@@ -209,15 +214,17 @@ def test_lobster_by_hand(lobster_files):
 
 
 def test_hidden_sides_are_unknown_since_nasdaq_hides_them(lobster_files):
+    message, book = undated(lobster_files)
     for date, side in (("2014-07-11", b"B"), ("2014-07-14", b"N")):
-        tape = alvh.read_lobster(*lobster_files, date=date)
+        tape = alvh.read_lobster(message, book, date=date)
         assert bytes(tape.to_arrays()["side"][-1:]) == side
     assert tape.quality == {"hidden_trade": 1, "unsigned_trade": 1}
 
 
 def test_winter_is_an_hour_later(lobster_files):
+    message, book = undated(lobster_files)
     summer, winter = (
-        alvh.read_lobster(*lobster_files, date=date).start for date in ("2012-06-21", "2012-12-21")
+        alvh.read_lobster(message, book, date=date).start for date in ("2012-06-21", "2012-12-21")
     )
     assert winter - summer == 183 * 86_400 * 10**9 + 3_600 * 10**9
 
@@ -370,3 +377,65 @@ def test_a_reader_that_failed_stays_failed():
         reader.push(0, b"x\n")
     with pytest.raises(ConfigError, match=r"^EVT013 FeedReader state"):
         reader.finish("")
+
+
+QUOTES, TRADES = "34200000,100000,5,100100,7,N,1,0\n", "34200001,100000,5,N,1,0\n"
+
+
+@pytest.mark.parametrize(
+    ("quotes", "trades", "start"),
+    [
+        (
+            "20131007_bac_Quote.csv",
+            "20131007_spy_Trade.csv",
+            "TAQ011 20131007_spy_Trade.csv symbol: got trades of spy",
+        ),
+        (
+            "20131007_bac_Quote.csv",
+            "20131008_bac_Trade.csv",
+            "TAQ011 20131008_bac_Trade.csv date: got trades of 2013",
+        ),
+        (
+            "equity__usa__tick__bac__20131007_quote.csv",
+            "equity__usa__tick__spy__20131007_trade.csv",
+            "TAQ011 equity__usa__tick__spy__20131007_trade.csv symbol: got trades of spy, expected bac",
+        ),
+        ("20131007_bac_Quote.csv", "equity__usa__tick__spy__20131007_trade.csv", "TAQ011 "),
+        ("20131007_bac_Quote.csv", "equity__usa__tick__BAC__20131007_trade.csv", None),
+        ("20131007_bac_Quote_Tick.csv", "20131007_BAC_Trade_Tick.csv", None),
+        ("20131007_bac_Quote.csv", "spy.csv", None),
+    ],
+)
+def test_quotes_and_trades_by_name_belong_together(tmp_path, quotes, trades, start):
+    (tmp_path / quotes).write_text(QUOTES)
+    (tmp_path / trades).write_text(TRADES)
+    if start is None:
+        assert alvh.read_taq(tmp_path / quotes, tmp_path / trades).n_events == 3
+        return
+    with pytest.raises(DataError, match=r"^[^\n]*$") as caught:
+        alvh.read_taq(tmp_path / quotes, tmp_path / trades)
+    assert str(caught.value).startswith(start)
+
+
+def test_a_date_that_contradicts_the_name_is_refused(tmp_path, lobster_files):
+    (tmp_path / "20131007_bac_Quote.csv").write_text(QUOTES)
+    (tmp_path / "q_12345678.csv").write_text(QUOTES)
+    (tmp_path / "20131007_bac_Trade.csv").write_text(TRADES)
+    trades = tmp_path / "20131007_bac_Trade.csv"
+    for quotes in ("20131007_bac_Quote.csv", "q_12345678.csv"):
+        assert alvh.read_taq(tmp_path / quotes, trades, date="2013-10-07").n_events == 3
+        with pytest.raises(
+            DataError, match=r"^TIM018 20131007_bac_[A-Za-z.]+ date: got 2013-10-08, expected 2013-10-07"
+        ):
+            alvh.read_taq(tmp_path / quotes, trades, date="2013-10-08")
+    assert alvh.read_lobster(*lobster_files, date="2012-06-21") == alvh.read_lobster(*lobster_files)
+    with pytest.raises(DataError, match=r"^TIM018 XYZ_2012-06-21_message_2.csv date: got 2012-06-22"):
+        alvh.read_lobster(*lobster_files, date="2012-06-22")
+
+
+@pytest.mark.parametrize("size", [10**400, True, "1", [1]])
+def test_ticks_that_are_no_float_are_refused(lobster_files, size):
+    with pytest.raises(ConfigError, match=r"^EVT002 feed tick_size: got [^\n]*$"):
+        alvh.read_lobster(*lobster_files, tick_size=size)
+    with pytest.raises(ConfigError, match=r"^EVT002 arrays tick_size: got [^\n]*$"):
+        alvh.from_arrays([10**18], ["A"], ["B"], [1], [1], tick_size=size)

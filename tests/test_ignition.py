@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from alvh import _core
 from alvh._ignition_calibration import _FACTORS, _taken, poisson_interval
-from alvh.errors import ConfigError, DataError
+from alvh.errors import ConfigError, DataError, LimitError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,10 +94,21 @@ def test_a_broken_field_is_named(changes, code, field):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"push": 1}', "nan"])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", '{"push": 1}', '{"pu\\nsh": 1}', "nan", '{"masks": ' + "[" * 100_000]
+)
 def test_broken_json_is_refused(text):
-    with pytest.raises(ConfigError, match="CFG100"):
+    with pytest.raises(ConfigError, match="CFG100") as caught:
         alvh.IgnitionConfig.from_json(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["tau_fast", "push_z", "clocks", "masks"])
+def test_numbers_beyond_a_float_are_refused(name):
+    value = [10**400] * 3 if name == "clocks" else 10**400
+    with pytest.raises(ConfigError, match=rf"^CFG108 IgnitionConfig {name}") as caught:
+        alvh.IgnitionConfig().replace(**{name: value})
+    assert len(str(caught.value)) < 160
 
 
 # Detection ------------------------------------------------------------------------------------------------------------
@@ -262,6 +273,7 @@ def test_summary_counts(signal):
     assert (found["alarms"], found["reverted"], found["expired"]) == (1, 1, 0)
     assert found["scored_seconds"] == signal.scored_seconds == signal.timeline["is_scored"].sum()
     assert found["config_hash"] == signal.config.hash == signal.thresholds["config_hash"]
+    assert {"thinning", "alarm_score", "push_z"} <= set(signal.thresholds)
     # Half a minute of warm-up is not scored.
     assert not signal.timeline["is_scored"].iloc[:29].any()
     assert signal.timeline["is_scored"].iloc[31:].all()
@@ -272,8 +284,21 @@ def test_arguments_of_another_kind_are_named():
         alvh.detect([1, 2])
     with pytest.raises(ConfigError, match="IGN023 detect config: got dict"):
         alvh.detect(Flow(1).calm(1).tape(), {})
-    with pytest.raises(ConfigError, match="IGN010 features clock: got 3"):
-        alvh.features(Flow(1).calm(1).tape(), clock=3)
+    for clock in (3, -1, 1.5, None, "1", True, 10**30):
+        with pytest.raises(ConfigError, match=r"^IGN010 features clock: got "):
+            alvh.features(Flow(1).calm(1).tape(), clock=clock)
+    for levels in (0, 11, -1, 1.5, None, 10**30):
+        with pytest.raises(ConfigError, match=r"^IGN039 order_flow_imbalance levels: got "):
+            alvh.order_flow_imbalance(Flow(1).calm(1).tape(), levels)
+    with pytest.raises(ConfigError, match=r"^IGN023 calibrate base: got int"):
+        alvh.IgnitionConfig.calibrate(Flow(1).calm(1).tape(), base=3)
+    for value in (10**400, "1", None, 0):
+        with pytest.raises(ConfigError, match=r"^IGN021 calibrate alarms_per_day: got "):
+            alvh.IgnitionConfig.calibrate(Flow(1).calm(1).tape(), value)
+    with pytest.raises(ConfigError, match=r"^IGN047 detect progress: got 3"):
+        alvh.detect(Flow(1).calm(1).tape(), progress=3)
+    with pytest.raises(ConfigError, match=r"^IGN029 plot figure: got int"):
+        alvh.detect(Flow(1).calm(1).tape()).plot(figure=3)
     for every in ("often", "0s", "-1s", 5):
         with pytest.raises(ConfigError, match="IGN024 features every"):
             alvh.features(Flow(1).calm(1).tape(), every=every)
@@ -433,6 +458,14 @@ def test_sessions_of_another_kind_are_named(days, arguments):
         days.by_session(**arguments)
 
 
+@pytest.mark.parametrize("bar", ["1ns", "1us", "1ms"])
+def test_more_bars_than_memory_holds_are_refused_before_they_are_made(days, bar):
+    with pytest.raises(
+        LimitError, match=r"^IGN048 by_session bar: got [\d,]+ bars of '1.s', expected at most 2,000,000"
+    ):
+        days.by_session(bar=bar)
+
+
 def test_only_what_was_scored_counts(days):
     table = days.by_session("24h")
     rows = days.timeline[days.timeline["is_scored"]]
@@ -526,8 +559,10 @@ def test_a_quiet_tape_keeps_the_thresholds_and_says_what_it_cannot_show():
     days = report.hours / report.hours_per_day
     assert report.expected[1] == pytest.approx(-math.log(0.025) / days)
     text = " ".join(report.sentences())
-    assert "is not shown" in text
-    assert "this tape is too short for that" in text
+    # The factor was chosen on this tape: what it shows is for other hours to say.
+    assert "shown" not in text
+    assert "only hours it was not chosen on can show that a target is met" in text
+    assert "this part of the tape is too short for that" in text
 
 
 def test_calibration_looks_no_further_than_it_is_told(noisy):

@@ -93,6 +93,6 @@ def test_levels_are_checked():
     assert alvh.order_flow_imbalance(tape).tolist() == [0.0]
     for levels in (0, 11):
         with pytest.raises(
-            ConfigError, match=rf"^IGN039 order_flow_imbalance levels: got {levels}, expected 1 to 10$"
+            ConfigError, match=rf"^IGN060 order_flow_imbalance levels: got {levels}, expected 1 to 10$"
         ):
             alvh.order_flow_imbalance(tape, levels)

@@ -326,16 +326,49 @@ def test_wrong_arguments_name_themselves() -> None:
     for arguments in [
         {"feed": "trades"},
         {"feed": 3},
+        {"feed": "x\ny"},
+        {"tick_size": 10**400},
+        {"tick_size": True},
+        {"time": ["event"]},
         {"tick_size": "1"},
         {"tick_size": 0.0},
         {"time": "now"},
     ]:
-        with pytest.raises(errors.ConfigError, match=r"^IGN0(30|39|44|45) "):
+        with pytest.raises(errors.ConfigError, match=r"^IGN0(30|39|44|45) [^\n]*$") as caught:
             alvh.IgnitionDetector(**arguments)  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value)
     with pytest.raises(errors.ConfigError, match=r"^IGN041 "):
         detector.features(3)
     with pytest.raises(errors.ConfigError, match=r"^IGN040 "):
         alvh.IgnitionDetector(feed="depth").update(**good)
+
+
+def test_a_streamed_signal_says_that_it_has_no_tape() -> None:
+    detector = alvh.IgnitionDetector(LOOSE)
+    detector.update_batch(**flow(11, 2_000))
+    signal = detector.signal
+    assert len(signal.episodes) > 0
+    for call in (lambda: signal.evidence(0), lambda: signal.plot(0)):
+        with pytest.raises(
+            errors.ConfigError, match=r"^IGN028 Signal tape: got an IgnitionDetector, expected a tape"
+        ):
+            call()
+    assert "stream: ignition score" in signal.plot().figure.get_suptitle()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["ts", "action", "side", "price", "size", "order_id"])
+def test_masked_values_are_refused_and_whole_masked_arrays_are_not(name: str) -> None:
+    columns = flow(11, 200)
+    whole = {**columns, name: np.ma.masked_array(columns[name])}
+    detector = alvh.IgnitionDetector()
+    with pytest.raises(errors.SchemaError, match=rf"^IGN046 update_batch {name}: got masked values"):
+        detector.update_batch(**{**columns, name: np.ma.masked_array(columns[name], np.arange(200) == 7)})
+    assert detector.n_events == 0
+    detector.update_batch(**whole)
+    assert detector.n_events == 200
+    masked = {**columns, name: np.ma.masked_array(columns[name], np.arange(200) == 7)}
+    with pytest.raises(errors.DataError, match=rf"^ARR021 arrays:7 {name}: got a masked value"):
+        alvh.from_arrays(**masked, tick_size=0.25)
 
 
 def test_blocks_of_other_types_are_converted_or_refused() -> None:

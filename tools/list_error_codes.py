@@ -1,10 +1,12 @@
 """Writes docs/errors.md: every error code that the sources raise, with its field and the rule that it states.
 
-``python tools/list_error_codes.py`` writes the file, ``--check`` only says whether it is up to date.
+``python tools/list_error_codes.py`` writes the file, ``--check`` only says whether it is up to date. Either fails where
+a source raises a code whose first three letters have no topic in `PREFIXES`.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections import defaultdict
@@ -26,17 +28,22 @@ PREFIXES = {
     "LOB": "LOBSTER files",
     "BIN": "Binance recordings",
     "TAQ": "quotes and trades of TAQ",
+    "DET": "formats of order-book files",
+    "IGN": "the ignition detector",
     "LAB": "labelled order flow and scores",
     "FIL": "packed files",
     "CAL": "calendar",
     "HIS": "history",
     "CHN": "option chains",
     "PRC": "pricing and fills",
+    "MKT": "market model",
+    "SIM": "simulation",
     "MRG": "margin",
     "STA": "statistics and studies",
+    "RES": "stored results",
     "INT": "defects of the library: please report them",
 }
-CODE = re.compile(rf'"(({"|".join(PREFIXES)})\d{{3}})"')
+CODE = re.compile(r'"(([A-Z]{3})\d{3})"')
 CLASSES = {
     "config": "ConfigError",
     "data": "DataError",
@@ -113,10 +120,14 @@ def literal(argument: str, text: str, end: int) -> str:
     return VARIES
 
 
-def raises(path: Path) -> list[Raise]:
+def raising(path: Path) -> str:
+    """Text of a source without its tests."""
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".rs":
-        text = text.split("#[cfg(test)]")[0]
+    return text.split("#[cfg(test)]")[0] if path.suffix == ".rs" else text
+
+
+def raises(path: Path) -> list[Raise]:
+    text = raising(path)
     found = []
     for match in CODE.finditer(text):
         args = arguments(text, match.start())
@@ -152,6 +163,15 @@ def sources() -> list[Path]:
     return sorted(path for path in files if path.name not in DEFINITIONS)
 
 
+def without_topic(paths: list[Path]) -> list[str]:
+    """Codes that the document would leave out, with their file."""
+    return [
+        f"{path.name}: {code}"
+        for path in paths
+        for code in sorted({match[1] for match in CODE.finditer(raising(path)) if match[2] not in PREFIXES})
+    ]
+
+
 def cell(parts: list[str]) -> str:
     return "; or ".join(dict.fromkeys(part for part in parts if part)).replace("|", "\\|")
 
@@ -178,8 +198,15 @@ def document() -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="only say whether docs/errors.md is up to date")
+    only_check = parser.parse_args().check
+    unknown = without_topic(sources())
+    if unknown:
+        print(f"codes without a topic in PREFIXES: {', '.join(unknown)}")
+        return 1
     text = document()
-    if "--check" in sys.argv[1:]:
+    if only_check:
         fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
         print(
             "up to date" if fresh else f"{TARGET.relative_to(ROOT)} is stale: run tools/list_error_codes.py"

@@ -22,6 +22,7 @@ _LAZY: dict[str, str] = {
     "IndexPortfolio": "alvh.books",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
+    "Market": "alvh.market",
     "Signal": "alvh.ignition",
     "Study": "alvh.study",
     "Tape": "alvh.events",
@@ -42,7 +43,7 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks"})
+_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks", "simulation"})
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -11,39 +11,43 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _core
-from alvh.errors import DataError
+from alvh._arguments import shown
+from alvh._order_flow import OrderFlow
+from alvh.errors import ConfigError, DataError
 from alvh.ignition import IgnitionConfig, Signal, checked, native
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from alvh._order_flow import OrderFlow
-
-__all__ = ["Score", "Stage", "detector_score", "merged", "score"]
+__all__ = ["Score", "Stage", "detector_score", "is_confirmed", "labelled", "merged", "score"]
 
 Stage = Literal["early", "confirmed"]
 _BINS = (0.0, 5.0, 10.0, 15.0, math.inf)
 _Alarms = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int8]"]
 
 
-def _signal_alarms(signal: Signal, stage: Stage) -> _Alarms:
+def _signal_alarms(signal: Signal, confirmed_too: bool) -> _Alarms:
     raw = signal._raw["episodes"]
     unit = np.array(signal.config.clocks)[raw["clock"]]
     reverted = _core.IGNITION_OUTCOMES.index("reverted")
     confirmed = np.where(raw["outcome"] == reverted, raw["end"], 0)
-    return _core.merge_alarms(unit, raw["side"], raw["detected"], confirmed)[stage == "confirmed"]
+    return _core.merge_alarms(unit, raw["side"], raw["detected"], confirmed)[confirmed_too]
 
 
-def _alarm_arrays(alarms: Any, stage: Stage) -> _Alarms:
+def _alarm_arrays(alarms: Any, confirmed: bool) -> _Alarms:
     if isinstance(alarms, Signal):
-        return _signal_alarms(alarms, stage)
-    if isinstance(alarms, tuple) and len(alarms) == 3:
-        ts, known, side = alarms
-    else:
-        ts = known = alarms
-        side = np.zeros(len(alarms), np.int8)
-    columns = (np.asarray(ts), np.asarray(known), np.asarray(side))
+        return _signal_alarms(alarms, confirmed)
+    try:
+        if isinstance(alarms, tuple) and len(alarms) == 3:
+            columns = (np.asarray(alarms[0]), np.asarray(alarms[1]), np.asarray(alarms[2]))
+        else:
+            times = np.asarray(alarms)
+            columns = (times, times, np.zeros(times.shape, np.int8))
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(
+            "LAB010", "score", "alarms", shown(alarms), "a signal, or times in order [ns]"
+        ) from None
     for name, column in zip(("ts", "known", "side"), columns, strict=True):
         if (
             column.ndim != 1
@@ -56,7 +60,23 @@ def _alarm_arrays(alarms: Any, stage: Stage) -> _Alarms:
     ts, known = (np.ascontiguousarray(column.astype("M8[ns]").astype(np.int64)) for column in columns[:2])
     if len(ts) and (np.diff(ts) < 0).any():
         raise DataError("LAB011", "score", "ts", "times that go back", "alarms in the order of time")
+    if len(ts) and not np.isin(columns[2], (-1, 0, 1)).all():
+        raise DataError("LAB010", "score", "side", "another number", "+1, -1 or 0")
     return ts, known, np.ascontiguousarray(columns[2].astype(np.int8))
+
+
+def labelled(flow: Any, source: str) -> OrderFlow:
+    """Return the flow, or say that it is none."""
+    if not isinstance(flow, OrderFlow):
+        raise ConfigError("LAB019", source, "flow", type(flow).__name__, "an OrderFlow of alvh.bench")
+    return flow
+
+
+def is_confirmed(stage: Any, source: str) -> bool:
+    """Whether the confirmed alarms are meant, and not the early ones."""
+    if not isinstance(stage, str) or stage not in ("early", "confirmed"):
+        raise ConfigError("LAB018", source, "stage", shown(stage), "early or confirmed")
+    return stage == "confirmed"
 
 
 def _interval(count: int, total: int) -> tuple[float, float]:
@@ -202,6 +222,8 @@ def merged(scores: Iterable[Score]) -> Score:
     """Scores of several tapes as one."""
     total = _core.Tally()
     for each in scores:
+        if not isinstance(each, Score):
+            raise ConfigError("LAB019", "merged", "scores", type(each).__name__, "a Score")
         total.merge(each._tally)
     return Score(total)
 
@@ -230,11 +252,16 @@ def score(alarms: Any, flow: OrderFlow, *, stage: Stage = "early") -> Score:
     ------
     DataError
         ``LAB010``, ``LAB011``: alarms that are no times, or not in order.
+    ConfigError
+        ``LAB018``: no such stage; ``LAB019``: no labelled flow.
     """
-    return Score(_core.score_alarms(flow._labels, *_alarm_arrays(alarms, stage)))
+    labels = labelled(flow, "score")._labels
+    return Score(_core.score_alarms(labels, *_alarm_arrays(alarms, is_confirmed(stage, "score"))))
 
 
 def detector_score(flow: OrderFlow, config: IgnitionConfig | None = None, *, stage: Stage = "early") -> Score:
     """Run the detector over a labelled tape and score it."""
+    confirmed = is_confirmed(stage, "detector_score")
+    labels = labelled(flow, "detector_score")._labels
     (row,) = _core.ignition_alarms(native(flow.tape), checked(config).to_json(), [1.0])
-    return Score(_core.score_alarms(flow._labels, *row[stage == "confirmed"]))
+    return Score(_core.score_alarms(labels, *row[confirmed]))

@@ -128,15 +128,16 @@ def run(arguments: argparse.Namespace) -> None:
     hours = arguments.hours_per_day or (24.0 if kind == "binance" else 6.5)
     tape = _read(arguments, kind, files)
     report = _detect(arguments, tape, config, hours)
-    if arguments.json:
-        print(json.dumps(report.to_dict(), allow_nan=False))
-    else:
-        print("\n".join(report.lines()))
     if picture is not None:
+        # Before the report: an episode that is not there, or a file that cannot be written, is refused alone.
         figure: Any = report.signal.plot(arguments.episode).figure
         write_whole(picture, lambda stream: figure.savefig(stream, format="png", dpi=150))
-        if not arguments.json:
-            print(f"\npicture: {picture}")
+    if arguments.json:
+        print(json.dumps(report.to_dict(), allow_nan=False))
+        return
+    print("\n".join(report.lines()))
+    if picture is not None:
+        print(f"\npicture: {picture}")
 
 
 def _picture(arguments: argparse.Namespace) -> Path | None:
@@ -258,6 +259,12 @@ class _Report:
         self._from = reported_from
         self._why = why
         self._hours = hours
+        calibration = signal.config.calibration
+        # Part of the clocks says nothing about the targets, which are for all of them together.
+        judged = (
+            calibration is not None and reported_from is not None and set(clocks) == set(signal.config.clocks)
+        )
+        self._targets = calibration.targets if calibration is not None and judged else (None, None)
         episodes = signal.episodes
         episodes = episodes[episodes["clock"].isin(clocks)]
         self._episodes = episodes
@@ -296,7 +303,7 @@ class _Report:
                 f"Calibrated on the first {_CALIBRATED_SHARE:.0%} of the tape, to {self._from:%Y-%m-%d %H:%M:%S} UTC; "
                 "episodes are reported from there on."
             )
-        head = ("clock", "volume", "push z", "velocity z", "move", "cascade")
+        head = ("clock", "volume", "push z", "velocity z", "depth", "move", "score", "cascade")
         rows = []
         for i, clock in enumerate(config.clocks):
             cascade = (
@@ -308,7 +315,9 @@ class _Report:
                     f"{config.volume_ratio[i]:.3g} x",
                     f"{config.push_z[i]:.3g}",
                     f"{config.velocity_z[i]:.3g}",
+                    f"<= {config.thinning:.3g} x",
                     f"{config.move_bp[i]:.3g} bp",
+                    f"{config.alarm_score[i]:.3g}",
                     cascade,
                 )
             )
@@ -344,12 +353,17 @@ class _Report:
             return ["Nothing was scored: no rate of alarms can be given."]
         lines = []
         confirmed = int(self._reported["confirmed"].sum())
-        for name, count in (("early alarms", len(self._reported)), ("confirmed events", confirmed)):
+        counts = (("early alarms", len(self._reported)), ("confirmed events", confirmed))
+        for (name, count), target in zip(counts, self._targets, strict=True):
             low, high = (bound / days for bound in poisson_interval(count))
-            lines.append(
+            line = (
                 f"{name}: {count} in {days * self._hours * 60.0:,.1f} scored minutes; exact 95 % interval "
                 f"{low:,.3g} to {high:,.0f} a day of {self._hours:g} h"
             )
+            if target is not None:
+                # These minutes had no part in the choice of thresholds, so that they can decide.
+                line += f": at most {target:g} a day is {'shown' if high <= target else 'not shown'}"
+            lines.append(line)
         return lines
 
     # JSON ----------------------------------------------------------------------------------------------------------

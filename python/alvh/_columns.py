@@ -30,7 +30,12 @@ def _plain(values: Any, source: str, field: str) -> Any:
     if library == "pyarrow":
         import pandas as pd
 
-        values = values.to_pandas(types_mapper=pd.ArrowDtype)
+        try:
+            values = values.to_pandas(types_mapper=pd.ArrowDtype)
+        except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
+            raise SchemaError(
+                "ARR020", source, field, _shown(error), "an array of one value an event"
+            ) from error
         library = "pandas"
     if library == "polars":
         return values
@@ -248,12 +253,16 @@ def numbers(values: Any, source: str, field: str, ndim: int = 1) -> NDArray[Any]
     dtype = getattr(values, "dtype", None)
     if dtype is not None and not isinstance(dtype, np.dtype):
         kind = getattr(dtype, "kind", "")
-        if kind in "iu":
-            values = values.to_numpy(dtype=np.int64, na_value=MISSING)
-        elif kind == "f":
-            values = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            values = values.to_numpy(dtype=object)
+        try:
+            if kind in "iu":
+                values = values.to_numpy(dtype=np.int64, na_value=MISSING)
+            elif kind == "f":
+                values = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            else:
+                # A missing decimal is no number, as a missing float is.
+                values = values.to_numpy(dtype=object, na_value=np.nan if "decimal" in str(dtype) else None)
+        except (TypeError, ValueError, OverflowError) as error:  # pyarrow's own errors are of these kinds
+            raise SchemaError("ARR023", source, field, _shown(error), "integers or floats") from error
     dtype = values.dtype
     if dtype.kind == "O":
         import pandas as pd
@@ -264,7 +273,7 @@ def numbers(values: Any, source: str, field: str, ndim: int = 1) -> NDArray[Any]
                 values = values.astype(np.int64)
             elif kind in ("integer", "floating", "mixed-integer-float", "decimal", "empty"):
                 values = values.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise SchemaError("ARR023", source, field, _shown(error), "integers or floats") from error
         dtype = values.dtype
     if dtype.kind == "f" and dtype.itemsize < 8:
@@ -304,6 +313,9 @@ def identifiers(values: Any, source: str, field: str) -> NDArray[np.uint64]:
         return _finished(np.asarray(plain), np.uint64, source, field, 1)
     if _is_polars(plain) and not plain.null_count() and plain.dtype.is_unsigned_integer():
         return np.ascontiguousarray(plain.to_numpy(), dtype=np.uint64)
+    dtype = getattr(plain, "dtype", None)
+    if not isinstance(dtype, np.dtype) and getattr(dtype, "kind", "") == "u" and not plain.isna().any():
+        return np.ascontiguousarray(plain.to_numpy(dtype=np.uint64))
     ids = numbers(plain, source, field)
     if ids.dtype.kind == "f":
         raise SchemaError("ARR023", source, field, f"dtype {ids.dtype}", "integers")

@@ -220,6 +220,55 @@ def surface_rows(
     time: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
 
+# Market model.
+MARKET_PRESETS: list[str]
+
+_State: TypeAlias = tuple[_Floats, ...]
+
+def check_market(json: str) -> None: ...
+def market_preset(name: str) -> str: ...
+def market_hash(json: str) -> str: ...
+def market_start(json: str) -> tuple[float, float, float]: ...
+def market_feller(json: str) -> tuple[float, float]: ...
+def market_vix_squared(json: str, days: float) -> tuple[float, float, float, float]: ...
+def market_options(
+    json: str,
+    n: int,
+    spot: _Floats,
+    strike: _Floats,
+    years: _Floats,
+    sign: NDArray[np.int8],
+    state: _State,
+) -> _Floats: ...
+def market_vix_futures(json: str, n: int, years: _Floats, state: _State) -> _Floats: ...
+def market_vix_options(
+    json: str, n: int, strike: _Floats, years: _Floats, sign: NDArray[np.int8], state: _State
+) -> _Floats: ...
+def market_vix(json: str, n: int, days: _Floats, state: _State) -> _Floats: ...
+def market_vvix(json: str, n: int, state: _State) -> _Floats: ...
+def market_invert(
+    json: str, days: _Floats, quotes: _Floats, quote_error: float
+) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
+
+_Columns: TypeAlias = tuple[_Floats, _Floats, _Floats, _Floats]
+
+def instruction_sets() -> list[str]: ...
+def reference_workload(n_paths: int, first_path: int, seed: int, n_jobs: int, set: str) -> _Columns: ...
+def simulate_paths(
+    market: str,
+    n_paths: int,
+    first_path: int,
+    sessions: int,
+    steps_per_day: int,
+    record_every: int,
+    spot: float,
+    real_world: bool,
+    antithetic: bool,
+    seed: int,
+    n_jobs: int,
+    set: str,
+) -> tuple[int, _Columns]: ...
+
 # Tapes (rust/py/src/tape.rs).
 _Codes: TypeAlias = npt.NDArray[np.uint8]
 _Longs: TypeAlias = npt.NDArray[np.int64]

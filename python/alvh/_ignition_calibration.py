@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core
+from alvh._arguments import is_real, shown
 from alvh._ignition_config import IgnitionConfig, instant
 from alvh.errors import ConfigError, DataError
 from alvh.ignition import OUTCOMES, native
@@ -102,16 +103,19 @@ class Calibration:
                 "extrapolated": "by an exponential tail through the counts",
                 "bound": "the upper end of the interval, as there were too few to extrapolate",
             }[basis]
-            verdict = "shown" if high <= target else "not shown"
+            # No verdict: the factor was chosen on these very hours, and what was chosen on looks better than it is.
             said.append(
-                f"{name}: {counts[at]} at this factor; {_rate(rate)} a day expected ({how}); 95 % interval "
-                f"{_rate(low)} to {_rate(high)} a day: at most {target:g} a day is {verdict}."
+                f"{name}: {counts[at]} at this factor; {_rate(rate)} a day expected ({how}), wanted at "
+                f"most {target:g}; 95 % interval of a count like this {_rate(low)} to {_rate(high)} a day."
             )
+        said.append(
+            "The factor was chosen on these hours: only hours it was not chosen on can show that a target is met."
+        )
         need = -math.log((1.0 - _LEVEL) / 2.0) / self.targets[1] * self.hours_per_day
         if self.hours < need:
             said.append(
                 f"Even without a single confirmed event it takes {_duration(need)} of tape to show a rate of "
-                f"{self.targets[1]:g} a day; this tape is too short for that."
+                f"{self.targets[1]:g} a day; this part of the tape is too short for that."
             )
         if not self.is_met:
             said.append(
@@ -256,8 +260,8 @@ def calibrate(
         ("hours_per_day", hours_per_day),
     )
     for name, value in given:
-        if not (isinstance(value, int | float) and 0.0 < value < math.inf):
-            raise ConfigError("IGN021", "calibrate", name, repr(value), "a positive number")
+        if not (is_real(value) and value > 0.0):
+            raise ConfigError("IGN021", "calibrate", name, shown(value), "a positive number")
     core = native(tape)
     end = None if until is None else instant(until, "until")
     early, confirmed, hours = [], [], 0.0

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import math
 import numbers
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alvh import _core
+from alvh._arguments import is_real, shown
 from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ class IgnitionConfig:
     masks: tuple[tuple[int, int], ...] = ()
     stale_after: float = 30.0
     vpin_bucket: float = 0.0
-    score_weights: tuple[float, float, float, float, float] = (0.066, 0.221, 1.662, -3.454, -3.699)
-    score_offset: float = 2.621
+    score_weights: tuple[float, float, float, float, float] = (0.014, 0.215, 1.893, -3.129, -3.395)
+    score_offset: float = 3.084
     calibration: Calibration | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -191,12 +191,20 @@ class IgnitionConfig:
             fields = json.loads(text)
         except ValueError as error:
             raise ConfigError("CFG100", "IgnitionConfig", "fields", str(error), "JSON") from None
+        except RecursionError:
+            raise ConfigError(
+                "CFG100", "IgnitionConfig", "fields", "values nested too deeply", "JSON"
+            ) from None
         if not isinstance(fields, dict):
             raise ConfigError("CFG100", "IgnitionConfig", "fields", type(fields).__name__, "a JSON object")
         unknown = [name for name in fields if name not in _defaults()]
         if unknown:
             raise ConfigError(
-                "CFG100", "IgnitionConfig", unknown[0], "an unknown field", "the documented fields"
+                "CFG100",
+                "IgnitionConfig",
+                " ".join(unknown[0].split())[:40],
+                "an unknown field",
+                "the documented fields",
             )
         return cls(**fields)
 
@@ -274,10 +282,12 @@ class IgnitionConfig:
         DataError
             ``IGN020``: nothing of the tape was scored.
         ConfigError
-            ``IGN021``: a target or a number of hours that is not positive.
+            ``IGN021``: a target or a number of hours that is not positive; ``IGN023``: another kind of `base`.
         """
         from alvh._ignition_calibration import calibrate
 
+        if base is not None and not isinstance(base, IgnitionConfig):
+            raise ConfigError("IGN023", "calibrate", "base", type(base).__name__, "an IgnitionConfig or None")
         start = cls() if base is None else base
         return calibrate(tape, start, alarms_per_day, confirmed_per_day, hours_per_day, until)
 
@@ -289,9 +299,9 @@ def _defaults() -> dict[str, Any]:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+    if is_real(value):
         return float(value)
-    raise ConfigError("CFG108", "IgnitionConfig", name, repr(value), "a finite number")
+    raise ConfigError("CFG108", "IgnitionConfig", name, shown(value), "a finite number")
 
 
 def _numbers(name: str, value: Any, n: int) -> tuple[float, ...]:
@@ -299,7 +309,7 @@ def _numbers(name: str, value: Any, n: int) -> tuple[float, ...]:
         value = (value,) * n
     if isinstance(value, tuple | list | np.ndarray) and len(value) == n:
         return tuple(_number(f"{name}[{i}]", each) for i, each in enumerate(value))
-    raise ConfigError("CFG108", "IgnitionConfig", name, repr(value), f"a tuple of {n} numbers")
+    raise ConfigError("CFG108", "IgnitionConfig", name, shown(value), f"a tuple of {n} numbers")
 
 
 def _windows(value: Any) -> tuple[tuple[int, int], ...]:
@@ -307,7 +317,7 @@ def _windows(value: Any) -> tuple[tuple[int, int], ...]:
     if not isinstance(value, tuple | list) or any(
         not isinstance(pair, tuple | list) or len(pair) != 2 for pair in value
     ):
-        raise ConfigError("CFG108", "IgnitionConfig", "masks", repr(value), rule)
+        raise ConfigError("CFG108", "IgnitionConfig", "masks", shown(value), rule)
     return tuple((instant(start, "masks"), instant(end, "masks")) for start, end in value)
 
 
@@ -322,5 +332,5 @@ def instant(value: Any, name: str) -> int:
         stamp = pd.Timestamp(value)
     if stamp is None or pd.isna(stamp) or stamp.tzinfo is None:
         rule = "ns since the epoch or a time stamp with a time zone"
-        raise ConfigError("CFG108", "IgnitionConfig", name, repr(value), rule)
+        raise ConfigError("CFG108", "IgnitionConfig", name, shown(value), rule)
     return int(stamp.tz_convert("UTC").as_unit("ns").value)

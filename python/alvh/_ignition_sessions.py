@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from alvh.errors import ConfigError
+from alvh._arguments import is_whole, shown
+from alvh.errors import ConfigError, LimitError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,8 @@ __all__ = ["by_session"]
 _Ns = npt.NDArray[np.int64]
 # What numpy takes for a time that is missing.
 _NEVER = np.iinfo(np.int64).min
+# Bars are counted before any is made: a slip in the unit would fill the memory.
+_MOST_BARS = 2_000_000
 _CALENDARS = 'None, "24h" or a frame with open and close of each session, with a time zone'
 
 
@@ -28,12 +31,17 @@ def by_session(
     """See :meth:`alvh.ignition.Signal.by_session`."""
     import pandas as pd
 
-    if not (isinstance(lookback, int) and lookback >= 1):
-        raise ConfigError("IGN026", "by_session", "lookback", repr(lookback), "a whole number from 1 on")
+    if not is_whole(lookback, 1, _MOST_BARS):
+        raise ConfigError("IGN026", "by_session", "lookback", shown(lookback), f"1 to {_MOST_BARS:,}")
     length = None if bar is None else _duration(bar)
     timeline = signal._raw["timeline"]
     names = ["session", "start"] if length else ["session"]
     opens, closes, dates, touched = _sessions(calendar, timeline["known"])
+    if length is not None:
+        n = int((-(-(closes[touched] - opens[touched]) // length)).sum())
+        if n > _MOST_BARS:
+            got = f"{n:,} bars of {shown(bar)}"
+            raise LimitError("IGN048", "by_session", "bar", got, f"at most {_MOST_BARS:,} on this tape")
     # Marks are the opens of all sessions, the next one after the tape among them, and the ends of bars.
     marks = np.r_[opens, _bars(opens[touched], closes[touched], length)[1]]
     opens, closes, dates = opens[touched], closes[touched], dates[touched]
@@ -57,10 +65,10 @@ def _duration(bar: Any) -> int:
 
     try:
         length = pd.Timedelta(bar).value if isinstance(bar, str) else 0
-    except ValueError:
+    except (ValueError, OverflowError):
         length = 0
     if length <= 0:
-        raise ConfigError("IGN026", "by_session", "bar", repr(bar), 'a duration such as "30min"')
+        raise ConfigError("IGN026", "by_session", "bar", shown(bar), 'a duration such as "30min"')
     return length
 
 
@@ -91,7 +99,7 @@ def _sessions(calendar: Any, known: _Ns) -> tuple[_Ns, _Ns, npt.NDArray[Any], np
             days = np.arange(first - 1, last + 10)
         open_ns, close_ns, dates = _days(days) if calendar else _new_york(days)
     else:
-        raise ConfigError("IGN026", "by_session", "calendar", repr(calendar)[:40], _CALENDARS)
+        raise ConfigError("IGN026", "by_session", "calendar", shown(calendar), _CALENDARS)
     touched = np.searchsorted(known, close_ns, "right") > np.searchsorted(known, open_ns, "right")
     return open_ns, close_ns, dates, touched
 

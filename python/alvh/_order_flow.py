@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _core
+from alvh._arguments import is_real, is_whole, shown
 from alvh.errors import ConfigError
 from alvh.events import Tape
 from alvh.ignition import native
@@ -54,20 +55,27 @@ def flow_fields(
     Raises
     ------
     ConfigError
-        ``LAB001``: no such instrument; ``LAB007``: no such clock; ``LAB008``: no such field.
+        ``LAB001``: no such instrument; ``LAB007``: no such clock; ``LAB008``: no such field; ``LAB016``: no such style.
     """
+    if not isinstance(instrument, str):
+        raise ConfigError(
+            "LAB001", "order_flow", "instrument", shown(instrument), "index_future, stock or crypto"
+        )
+    if not isinstance(style, str) or style not in ("a", "b"):
+        raise ConfigError("LAB016", "order_flow", "style", shown(style), "a or b")
     fields: dict[str, Any] = json.loads(_core.order_flow_preset(instrument))
     fields["style"] = style
-    clocks = (clock,) if isinstance(clock, int) else tuple(clock)
+    clocks = tuple(clock) if isinstance(clock, Sequence) else (clock,)
     for unit in clocks:
-        if unit not in _WINDOWS:
-            raise ConfigError("LAB007", "order_flow", "clock", repr(unit), "1, 15 or 120")
+        _clock(unit, "order_flow")
     fields["episodes"] = [
         json.loads(_core.order_flow_episodes(float(unit), _WINDOWS[unit])) for unit in clocks
     ]
     for name, value in changes.items():
         if name not in fields:
-            raise ConfigError("LAB008", "order_flow", name, "an unknown field", "the documented fields")
+            raise ConfigError(
+                "LAB008", "order_flow", shown(name), "an unknown field", "the documented fields"
+            )
         fields[name] = value
     return fields
 
@@ -189,21 +197,30 @@ def order_flow(
     Raises
     ------
     ConfigError
-        ``LAB001`` to ``LAB008``: a field breaks its rule.
+        ``LAB001`` to ``LAB009``, ``LAB016``, ``LAB017``: an argument or a field breaks its rule.
     """
+    number = _seed(seed)
+    if not is_real(hours):
+        raise ConfigError("LAB004", "order_flow", "hours", shown(hours), "a number of hours")
+    if not isinstance(feed, str):
+        raise ConfigError("LAB006", "order_flow", "feed", shown(feed), "levels, depth or orders")
+    if fields is not None and not isinstance(fields, Mapping):
+        raise ConfigError("LAB017", "order_flow", "fields", shown(fields), "what flow_fields gives")
     chosen = dict(fields) if fields is not None else flow_fields(instrument, style=style, clock=clock)
     for name, value in chosen.items():
-        numbers = (
-            np.atleast_1d(value)
-            if isinstance(value, int | float | list | tuple) and name != "episodes"
-            else ()
-        )
-        if not np.isfinite(numbers).all():
-            raise ConfigError("LAB003", "order_flow", name, repr(value), "finite")
-    core, labels = _core.simulate_order_flow(
-        json.dumps(chosen), _seed(seed), float(hours), feed, participants
-    )
-    return OrderFlow(Tape(core), int(seed), chosen, labels)
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if name != "episodes" and any(
+            isinstance(part, int | float) and not _is_finite(part) for part in parts
+        ):
+            raise ConfigError("LAB003", "order_flow", name, shown(value), "finite")
+    try:
+        text = json.dumps(chosen)
+    except (TypeError, ValueError, RecursionError):
+        raise ConfigError(
+            "LAB017", "order_flow", "fields", shown(fields), "numbers, text and lists of them"
+        ) from None
+    core, labels = _core.simulate_order_flow(text, number, float(hours), feed, bool(participants))
+    return OrderFlow(Tape(core), number, chosen, labels)
 
 
 def transplant(
@@ -251,12 +268,14 @@ def transplant(
     DecodeError
         As the reader's, for records of a file that changed since.
     """
-    if clock not in _WINDOWS:
-        raise ConfigError("LAB007", "transplant", "clock", repr(clock), "1, 15 or 120")
-    low, high = (float(end) for end in strengths)
+    _clock(clock, "transplant")
+    ends = tuple(strengths) if isinstance(strengths, tuple | list | np.ndarray) else ()
+    if len(ends) != 2 or not all(is_real(end) for end in ends):
+        raise ConfigError("LAB012", "transplant", "strengths", shown(strengths), "two finite numbers")
+    low, high = (float(end) for end in ends)
     for field, count in (("n", n), ("shams", shams)):
-        if not 0 <= int(count) <= 1_000_000:
-            raise ConfigError("LAB012", "transplant", field, repr(count), "0 to 1000000")
+        if not is_whole(count, 0, 1_000_000):
+            raise ConfigError("LAB012", "transplant", field, shown(count), "0 to 1000000")
     core, labels = _core.transplant_ignitions(
         native(tape), (low, high), int(n), int(shams), _seed(seed), float(clock), _WINDOWS[clock]
     )
@@ -265,6 +284,15 @@ def transplant(
 
 
 def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not 0 <= int(seed) < 2**64:
-        raise ConfigError("LAB009", "order_flow", "seed", repr(seed), "an integer in [0, 2^64)")
+    if not is_whole(seed, 0, 2**64 - 1):
+        raise ConfigError("LAB009", "order_flow", "seed", shown(seed), "an integer in [0, 2^64)")
     return int(seed)
+
+
+def _clock(unit: Any, source: str) -> None:
+    if not is_whole(unit, 1, max(_WINDOWS)) or unit not in _WINDOWS:
+        raise ConfigError("LAB007", source, "clock", shown(unit), "1, 15 or 120")
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, bool) or is_real(value)

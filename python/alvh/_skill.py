@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _core
+from alvh._alarm_score import is_confirmed
+from alvh._arguments import is_real, shown
 from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -207,11 +209,15 @@ class DetectorSkill:
         from alvh.ignition import checked
 
         detector = checked(config)
-        chosen = tuple(int(seed) for seed in (bench.REPORTING_SEEDS if seeds is None else seeds))
-        ends = tuple(float(end) for end in bins)
+        is_confirmed(stage, "DetectorSkill")
+        chosen = tuple(bench.REPORTING_SEEDS if seeds is None else seeds)
+        bounds = tuple(bins)
+        ends = tuple(float(end) for end in bounds if is_real(end) or end == math.inf)
         names, forms = tuple(instruments), tuple(styles)
-        if len(ends) < 2 or any(not a < b for a, b in itertools.pairwise(ends)):
-            raise ConfigError("LAB015", "DetectorSkill", "bins", repr(ends), "at least two ascending numbers")
+        if len(ends) < len(bounds) or len(ends) < 2 or any(not a < b for a, b in itertools.pairwise(ends)):
+            raise ConfigError(
+                "LAB015", "DetectorSkill", "bins", shown(bounds), "at least two ascending numbers"
+            )
         rows: list[SkillRow] = []
         false_alarms, lengths, units = [], [], tuple(int(clock) for clock in clocks)
         for clock in units:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core
+from alvh._arguments import is_real, shown
 from alvh.errors import ConfigError, DecodeError, SchemaError
 
 if TYPE_CHECKING:
@@ -70,12 +71,12 @@ class IgnitionDetector(_core.Stream):
         """Make a detector that has seen nothing."""
         from alvh.ignition import checked
 
-        if time not in ("receive", "event"):
-            raise ConfigError("IGN044", "IgnitionDetector", "time", repr(time), "receive or event")
-        if not isinstance(feed, str):
-            raise ConfigError("IGN045", "IgnitionDetector", "feed", repr(feed), "orders, levels or depth")
-        if tick_size is not None and (isinstance(tick_size, bool) or not isinstance(tick_size, int | float)):
-            raise ConfigError("IGN045", "IgnitionDetector", "tick_size", repr(tick_size), "a number or None")
+        if not isinstance(time, str) or time not in ("receive", "event"):
+            raise ConfigError("IGN044", "IgnitionDetector", "time", shown(time), "receive or event")
+        if not isinstance(feed, str) or feed not in ("orders", "levels", "depth"):
+            raise ConfigError("IGN045", "IgnitionDetector", "feed", shown(feed), "orders, levels or depth")
+        if tick_size is not None and not is_real(tick_size):
+            raise ConfigError("IGN045", "IgnitionDetector", "tick_size", shown(tick_size), "a number or None")
         config = checked(config)
         self = super().__new__(cls, config.to_json(), feed, tick_size, time == "receive")
         self.config = config
@@ -124,12 +125,17 @@ class IgnitionDetector(_core.Stream):
         Raises
         ------
         SchemaError
-            ``IGN042``, ``IGN046``: columns of other lengths, types or shapes.
+            ``IGN042``, ``IGN046``: columns of other lengths, types or shapes, or with masked values.
         DataError
             ``IGN001``, ``IGN002``, ``IGN003``: as :meth:`update`; the events before the one that is named were taken.
         ConfigError
             ``IGN040``: levels without a feed of depths, or the other way round.
         """
+        given = (ts, action, side, price, size, order_id, flags, participant)
+        for name, column in zip(_NAMES, given, strict=True):
+            _whole(name, column)
+        for column in levels if isinstance(levels, tuple | list) else ():
+            _whole("levels", column)
         try:
             return self.update_columns(ts, action, side, price, size, order_id, flags, participant, levels)  # type: ignore[arg-type]
         except TypeError:
@@ -213,6 +219,8 @@ def _restored(cls: type[IgnitionDetector], state: Mapping[str, Any]) -> Ignition
     return detector
 
 
+# In the order of the arguments of `update_batch`.
+_NAMES = ("ts", "action", "side", "price", "size", "order_id", "flags", "participant")
 _TYPES: dict[str, type[np.generic]] = {
     "ts": np.int64,
     "price": np.int64,
@@ -228,6 +236,12 @@ _TYPES: dict[str, type[np.generic]] = {
 def _wrong(name: str, value: object, expected: str) -> SchemaError:
     got = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
     return SchemaError("IGN046", "update_batch", name, got, expected)
+
+
+def _whole(name: str, column: object) -> None:
+    """Refuse a column with values that its owner took out: the numbers behind a mask mean nothing."""
+    if isinstance(column, np.ma.MaskedArray) and np.ma.is_masked(column):
+        raise SchemaError("IGN046", "update_batch", name, "masked values", "a value in every row")
 
 
 def _converted(name: str, column: npt.ArrayLike, to: type[np.generic], n_dim: int) -> npt.NDArray[Any]:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alvh import _core
-from alvh._alarm_score import Score, Stage, detector_score, merged, score
+from alvh._alarm_score import Score, Stage, detector_score, labelled, merged, score
+from alvh._arguments import is_real, shown
 from alvh._order_flow import OrderFlow, flow_fields, order_flow, transplant
+from alvh.errors import ConfigError
 from alvh.ignition import IgnitionConfig, checked, native
 
 if TYPE_CHECKING:
@@ -109,12 +111,18 @@ def threshold_curve(
     pandas.DataFrame
         Indexed by ``detector`` ("early", "confirmed" or a baseline) and ``setting``: the columns of
         :meth:`Score.summary`.
+
+    Raises
+    ------
+    ConfigError
+        ``LAB019``: no labelled flow; ``LAB020``: no such baseline; ``LAB021``: settings that are no numbers above 0.
     """
     import pandas as pd
 
-    scores = _scores(
-        flows, checked(config), tuple(factors), dict(_THRESHOLDS if thresholds is None else thresholds)
-    )
+    if thresholds is not None and not isinstance(thresholds, Mapping):
+        raise ConfigError("LAB020", "bench", "thresholds", shown(thresholds), "a mapping by baseline")
+    chosen = _THRESHOLDS if thresholds is None else thresholds
+    scores = _scores(flows, checked(config), _settings(factors, "factors"), chosen)
     index = pd.MultiIndex.from_tuples(scores, names=["detector", "setting"])
     return pd.DataFrame([each.summary() for each in scores.values()], index=index)
 
@@ -125,6 +133,12 @@ def _scores(
     factors: tuple[float, ...],
     thresholds: Mapping[str, Sequence[float]],
 ) -> dict[tuple[str, float], Score]:
+    if not isinstance(flows, Iterable):
+        raise ConfigError("LAB019", "bench", "flows", shown(flows), "OrderFlows of alvh.bench")
+    for name, settings in (("factors", factors), *thresholds.items()):
+        if name != "factors" and name not in BASELINES:
+            raise ConfigError("LAB020", "bench", "thresholds", shown(name), ", ".join(BASELINES))
+        _settings(settings, name)
     totals: dict[tuple[str, float], _core.Tally] = {}
 
     def add(name: str, setting: float, flow: OrderFlow, alarms: Any) -> None:
@@ -133,7 +147,7 @@ def _scores(
 
     lists = [list(map(float, thresholds.get(name, ()))) for name in BASELINES]
     for flow in flows:
-        tape = native(flow.tape)
+        tape = native(labelled(flow, "bench").tape)
         rows = _core.ignition_alarms(tape, config.to_json(), list(factors))
         for stage in (0, 1):
             for factor, row in zip(factors, rows, strict=True):
@@ -143,7 +157,16 @@ def _scores(
             for name, settings, alarms in zip(BASELINES, lists, found, strict=True):
                 for setting, each in zip(settings, alarms, strict=True):
                     add(name, setting, flow, each)
+    if not totals:
+        raise ConfigError("LAB019", "bench", "flows", "no flow or no setting", "at least one of each")
     return {key: Score(tally) for key, tally in totals.items()}
+
+
+def _settings(values: Any, name: str) -> tuple[float, ...]:
+    settings = tuple(values) if isinstance(values, list | tuple | np.ndarray) else (None,)
+    if not all(is_real(value) and value > 0.0 for value in settings):
+        raise ConfigError("LAB021", "bench", name, shown(values), "a sequence of numbers above 0")
+    return tuple(float(value) for value in settings)
 
 
 def choose(
@@ -164,8 +187,13 @@ def choose(
     -------
     dict of str to float
         Setting by detector: the baselines, "early" and "confirmed".
+
+    Raises
+    ------
+    ConfigError
+        ``LAB019``: no labelled flow; ``LAB021``: factors that are no numbers above 0.
     """
-    scores = _scores(flows, checked(config), tuple(factors), _THRESHOLDS)
+    scores = _scores(flows, checked(config), _settings(factors, "factors"), _THRESHOLDS)
     best: dict[str, float] = {}
     for name, setting in scores:
         if name not in best or scores[name, setting].f1 > scores[name, best[name]].f1:
@@ -191,7 +219,15 @@ def report(
     -------
     dict of tuple to Score
         By name and setting; "early, as configured" and "confirmed, as configured" are those of factor 1.
+
+    Raises
+    ------
+    ConfigError
+        ``LAB019``: no labelled flow; ``LAB022``: a detector without a setting in `chosen`.
     """
+    for name in (*BASELINES, "early", "confirmed"):
+        if not isinstance(chosen, Mapping) or name not in chosen:
+            raise ConfigError("LAB022", "report", "chosen", f"no setting of {name}", "what choose gave")
     settings = {name: (chosen[name],) for name in BASELINES}
     own = tuple(sorted({1.0, chosen["early"], chosen["confirmed"]}))
     found = _scores(flows, checked(config), own, settings)

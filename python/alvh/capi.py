@@ -88,7 +88,7 @@ step.argtypes = [ctypes.c_uint64, *[ctypes.c_int64] * 5, ctypes.c_uint64, ctypes
 step.restype = ctypes.c_int64
 
 score = _library.alvh_ignition_score
-"""Largest score of any clock of a handle, 0 to 100; NaN for a handle that is none."""
+"""Largest score of an alarm that is going on, 0 to 100, else 0; NaN for a handle that is none."""
 score.argtypes = [ctypes.c_uint64]
 score.restype = ctypes.c_double
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _columns, _core
+from alvh._arguments import is_real, shown
 from alvh.errors import ConfigError, SchemaError
 
 if TYPE_CHECKING:
@@ -267,8 +268,8 @@ def _policies(policy: Policy | Mapping[str, Policy]) -> tuple[str, str]:
 
 
 def _step(value: float, field: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ConfigError("EVT002", "arrays", field, repr(value)[:40], "a finite number above 0")
+    if not is_real(value):
+        raise ConfigError("EVT002", "arrays", field, shown(value), "a finite number above 0")
     return float(value)
 
 
@@ -457,7 +458,9 @@ def _table(frame: Any, source: str) -> dict[str, Any]:
         return {name: frame[name] for name in frame.dtype.names}
     if library == "polars" and hasattr(frame, "collect"):
         frame = frame.collect()
-    if library not in ("pandas", "polars", "pyarrow") and hasattr(frame, "__arrow_c_stream__"):
+    # A reader of record batches is pyarrow's own but no table: a stream like any other.
+    is_table = library in ("pandas", "polars") or (library == "pyarrow" and hasattr(frame, "column_names"))
+    if not is_table and hasattr(frame, "__arrow_c_stream__"):
         frame = _arrow(frame, source)
         library = type(frame).__module__.partition(".")[0]
     if library == "pandas" and hasattr(frame, "columns"):
@@ -493,7 +496,11 @@ def _arrow(frame: Any, source: str) -> Any:
     except ImportError:
         pass
     else:
-        return pyarrow.table(frame)
+        try:
+            return pyarrow.table(frame)
+        except (TypeError, ValueError, OSError, NotImplementedError) as error:
+            shown = " ".join(str(error).split())[:60]
+            raise SchemaError("ARR027", source, "frame", shown, "an Arrow C stream of columns") from error
     try:
         import polars
     except ImportError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from alvh import _core, _packed
+from alvh._arguments import is_real, shown
 from alvh.errors import AlvhError, ConfigError, DataError, SchemaError
 from alvh.events import Tape
 
@@ -20,6 +21,12 @@ Path = str | os.PathLike[str]
 Date = str | dt.date
 # Since that day Nasdaq's message of a hidden execution says "buy" whatever was resting.
 _SIDES_HIDDEN = dt.date(2014, 7, 14)
+_TAQ_DATE = r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)"
+# Names of files in LEAN's layout, outside and inside of its archives.
+_TAQ_NAME = re.compile(
+    r"__(?P<symbol>[^_]+)__(?P<date>\d{8})_(?:quote|trade)|(?<!\d)(?P<date2>\d{8})_(?P<symbol2>[^_]+)_(?:quote|trade)",
+    re.IGNORECASE,
+)
 
 
 def _policies(
@@ -64,7 +71,35 @@ def _session_date(date: Date | None, path: Path, pattern: str, source: str) -> d
             raise DataError("TIM001", source, "date", repr(text)[:40], "a date such as 2012-06-21") from None
     if not 1990 <= day.year < 2100:
         raise DataError("TIM013", source, "date", str(day), "1990..2100")
+    named = _named_date(path, pattern)
+    if named is not None and named != day:
+        raise DataError("TIM018", source, "date", str(day), f"{named}, the date in the name")
     return day
+
+
+def _named_date(path: Path, pattern: str) -> dt.date | None:
+    found = re.search(pattern, os.path.basename(os.fspath(path)))
+    if found is None:
+        return None
+    try:
+        return dt.date.fromisoformat("-".join(found.groups()))
+    except ValueError:  # digits that are no date
+        return None
+
+
+def _check_pair(quotes: Path, trades: Path, source: str) -> None:
+    """Refuse files whose names say that they are of different symbols or days."""
+    found = [_TAQ_NAME.search(os.path.basename(os.fspath(path))) for path in (quotes, trades)]
+    if found[0] is None or found[1] is None:
+        return
+    (symbol, day), (other, other_day) = (
+        (match["symbol"] or match["symbol2"], match["date"] or match["date2"]) for match in found if match
+    )
+    if symbol.lower() != other.lower():
+        expected = f"{symbol.lower()}, the symbol of the quotes"
+        raise DataError("TAQ011", source, "symbol", f"trades of {other.lower()}", expected)
+    if day != other_day:
+        raise DataError("TAQ011", source, "date", f"trades of {other_day}", f"{day}, the date of the quotes")
 
 
 def _midnight(day: dt.date) -> int:
@@ -78,9 +113,9 @@ def _midnight(day: dt.date) -> int:
 def _number(value: object, field: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError("EVT002", "feed", field, repr(value)[:40], "a finite number above 0")
-    return float(value)
+    if not is_real(value):
+        raise ConfigError("EVT002", "feed", field, shown(value), "a finite number above 0")
+    return float(cast("float", value))
 
 
 def _fill(reader: _core.FeedReader, part: int, path: Path) -> None:
@@ -128,7 +163,8 @@ def read_lobster(
     Raises
     ------
     DataError
-        ``LOB003``, ``LOB004``, ``LOB007``, ``LOB010`` with the line; ``TIM017`` no date.
+        ``LOB003``, ``LOB004``, ``LOB007``, ``LOB010`` with the line; ``TIM017`` no date; ``TIM018`` another
+        `date` than that of the name.
     SchemaError
         ``LOB001``, ``LOB005`` number of fields.
     DecodeError
@@ -288,7 +324,8 @@ def read_taq(
     Raises
     ------
     DataError
-        ``TAQ003``..``TAQ005``, ``TAQ007``..``TAQ009``; ``TIM017`` no date.
+        ``TAQ003``..``TAQ005``, ``TAQ007``..``TAQ009``; ``TAQ011`` names of different symbols or days; ``TIM017`` no
+        date; ``TIM018`` another `date` than that of a name.
     SchemaError
         ``TAQ001`` a table of another kind, ``FIL002`` only one of the tables.
     DecodeError
@@ -304,7 +341,10 @@ def read_taq(
     sources = _packed.name_of(quotes, "read_taq"), _packed.name_of(trades, "read_taq")
     if kind not in ("national", "venues"):
         raise ConfigError("EVT009", "read_taq", "kind", repr(kind)[:40], "national or venues")
-    day = _session_date(date, quotes, r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)", sources[0])
+    _check_pair(quotes, trades, sources[1])
+    day = _session_date(date, quotes, _TAQ_DATE, sources[0])
+    if date is not None:
+        _session_date(date, trades, _TAQ_DATE, sources[1])
     default = {"time_backwards": "raise", "suspicious": "drop", "off_grid_trade": "flag"}
     chosen = _policies(policy or {}, default, {})
     reader = _core.FeedReader.taq(

@@ -8,7 +8,6 @@ more events follow.
 from __future__ import annotations
 
 import functools
-import numbers
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alvh import _core
+from alvh._arguments import is_whole, shown
 from alvh._ignition_config import IgnitionConfig
 from alvh.errors import ConfigError
 
@@ -33,6 +33,9 @@ _NO_PRICE = 2**63 - 1
 
 def native(tape: Any) -> _core.Tape:
     """Return the core's tape behind a :class:`alvh.events.Tape`."""
+    if isinstance(tape, _core.Stream):
+        rule = "a tape of events: a streamed signal keeps none, that of alvh.detect does"
+        raise ConfigError("IGN028", "Signal", "tape", "an IgnitionDetector", rule)
     inner = getattr(tape, "_core", tape)
     if isinstance(inner, _core.Tape):
         return inner
@@ -74,13 +77,15 @@ def detect(
     Raises
     ------
     ConfigError
-        ``IGN022``, ``IGN023``: an argument of another type.
+        ``IGN022``, ``IGN023``, ``IGN047``: an argument of another type.
     SchemaError
         A tape without a book.
     DataError
         ``IGN001``: time goes back; and what reading the tape raises.
     """
     config = checked(config)
+    if progress is not None and not callable(progress):
+        raise ConfigError("IGN047", "detect", "progress", shown(progress), "a callable or None")
     return Signal(tape, config, _core.ignition_detect(native(tape), config.to_json(), progress))
 
 
@@ -126,8 +131,10 @@ def features(
             step = 0
         if step <= 0:
             raise ConfigError(
-                "IGN024", "features", "every", repr(every), 'a duration such as "1s", or "event"'
+                "IGN024", "features", "every", shown(every), 'a duration such as "1s", or "event"'
             )
+    if not is_whole(clock, 0, len(config.clocks) - 1):
+        raise ConfigError("IGN010", "features", "clock", shown(clock), f"0 to {len(config.clocks) - 1}")
     columns = _core.ignition_features(native(tape), config.to_json(), clock, step)
     index = _times(columns.pop("time")).rename("time")
     frame = pd.DataFrame(columns, index=index, copy=False)
@@ -151,17 +158,19 @@ def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray of float64, shape (n_events,)
-        Lots, positive for buyers. 0 for an event that does not leave a whole, two-sided book, and for the first book
+        Lots, positive for buyers. 0 for an event that does not leave a whole book, and for the first two-sided one
         after an open, a halt, a gap or a snapshot.
 
     Raises
     ------
     ConfigError
-        ``IGN039``: another number of levels.
+        ``IGN060``: another number of levels.
     SchemaError
         ``IGN005``: a tape without a book.
     """
-    return _core.ignition_imbalances(native(tape), levels)
+    if not is_whole(levels, 1, 10):
+        raise ConfigError("IGN039", "order_flow_imbalance", "levels", shown(levels), "1 to 10")
+    return _core.ignition_imbalances(native(tape), int(levels))
 
 
 def _times(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_] | None = None) -> pd.DatetimeIndex:
@@ -204,7 +213,7 @@ class Signal:
     config : IgnitionConfig
         The configuration it ran with.
     tape : Tape
-        The tape.
+        The tape; the detector itself where the signal is that of a stream.
     quality : dict of str to int
         What the reader, the book and the detector flagged or dropped; kinds with a count of zero are left out.
     """
@@ -282,9 +291,9 @@ class Signal:
         """One row a unit of the first clock (a second by default) in which there was an event.
 
         Indexed by the end of the unit [UTC]. Columns: ``known`` (time of the event that ended it: nothing of the row
-        was known before), ``mid`` and ``spread`` [currency], ``volume`` [lots], the largest ``score`` of any clock,
-        the smallest ``quick_ratio`` of either side (infinite: nobody took), the ``push_z`` of largest absolute value,
-        the highest ``stage`` of any clock, ``is_scored``.
+        was known before), ``mid`` and ``spread`` [currency], ``volume`` [lots], the largest ``score`` of an alarm that
+        was going on (0 without one), the smallest ``quick_ratio`` of either side (infinite: nobody took), the
+        ``push_z`` of largest absolute value, the highest ``stage`` of any clock, ``is_scored``.
         """
         import pandas as pd
 
@@ -307,7 +316,16 @@ class Signal:
     @property
     def thresholds(self) -> dict[str, Any]:
         """What has to be exceeded, as it was used; with the configuration's hash and, if so, how it was calibrated."""
-        names = ["clocks", "volume_ratio", "push_z", "velocity_z", "thinning", "move_bp", "idle_factor"]
+        names = [
+            "clocks",
+            "volume_ratio",
+            "push_z",
+            "velocity_z",
+            "thinning",
+            "move_bp",
+            "alarm_score",
+            "idle_factor",
+        ]
         names += ["cascade_ticks", "cascade_sigma", "cascade_bp", "retrace_share", "retrace_windows"]
         found: dict[str, Any] = {
             name: list(value) if isinstance(value := getattr(self.config, name), tuple) else value
@@ -348,9 +366,11 @@ class Signal:
         Raises
         ------
         ConfigError
-            ``IGN025``: no such episode.
+            ``IGN025``: no such episode; ``IGN028``: a signal of :class:`alvh.IgnitionDetector`, which has no tape.
         """
         import pandas as pd
+
+        native(self.tape)
 
         row = self._episode(episode)
         first = int(row["onset_event"])
@@ -380,10 +400,9 @@ class Signal:
 
     def _episode(self, episode: int) -> pd.Series[Any]:
         n = len(self._raw["episodes"]["side"])
-        is_row = isinstance(episode, numbers.Integral) and not isinstance(episode, bool) and 0 <= episode < n
-        if not is_row:
+        if not is_whole(episode, 0, n - 1):
             rule = f"0 to {n - 1}" if n else "nothing: there is no episode"
-            raise ConfigError("IGN025", "Signal", "episode", repr(episode), rule)
+            raise ConfigError("IGN025", "Signal", "episode", shown(episode), rule)
         return self.episodes.iloc[int(episode)]
 
     def by_session(
@@ -426,6 +445,8 @@ class Signal:
         ------
         ConfigError
             ``IGN026``: an argument of another kind.
+        LimitError
+            ``IGN048``: more than two million bars.
         """
         from alvh._ignition_sessions import by_session
 
@@ -449,12 +470,19 @@ class Signal:
         Raises
         ------
         ConfigError
-            ``IGN025``: no such episode.
+            ``IGN029``: another kind of figure; ``IGN025``: no such episode; ``IGN028``: an episode of a signal of
+            :class:`alvh.IgnitionDetector`, which has no tape.
         DataError
             ``IGN027``: no two-sided book in the window of an episode.
         """
         from alvh import ignition_plot
 
+        if figure is not None and not hasattr(figure, "subplots"):
+            raise ConfigError(
+                "IGN029", "plot", "figure", type(figure).__name__, "a matplotlib figure or None"
+            )
+        if episode is not None:
+            native(self.tape)
         if episode is None:
             return ignition_plot.timeline(self, figure)
         return ignition_plot.episode(self, self._episode(episode), figure)

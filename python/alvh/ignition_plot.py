@@ -285,4 +285,7 @@ def _time_axis(ax: Axes) -> None:
 def _name(signal: Signal) -> str:
     import os
 
-    return str(signal.tape.symbol or os.path.basename(str(signal.tape.source)))
+    tape = signal.tape
+    # A signal of a stream has its detector in the place of a tape.
+    named = getattr(tape, "symbol", "") or os.path.basename(str(getattr(tape, "source", "")))
+    return str(named or "stream")

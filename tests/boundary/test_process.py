@@ -134,10 +134,22 @@ IMPLIED = (
     "import alvh; price = np.full(40_000_000, 0.05)",
     "alvh.implied_vol(price, 1.0, 1.1, 0.5, 0.0, 'call')",
 )
+PATHS = (
+    "import alvh; market = alvh.Market.default()",
+    "alvh.simulation.paths(market, 64, 1_000, 390, record_every=390 * 252_000, n_jobs=2)",
+)
+WORKLOAD = (
+    "from alvh.simulation import reference_workload",
+    "reference_workload(20_000_000)",
+)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process on Windows")
-@pytest.mark.parametrize("work", [BOOTSTRAP, ENGINE, IMPLIED], ids=["bootstrap", "engine", "implied"])
+@pytest.mark.parametrize(
+    "work",
+    [BOOTSTRAP, ENGINE, IMPLIED, PATHS, WORKLOAD],
+    ids=["bootstrap", "engine", "implied", "paths", "workload"],
+)
 def test_ctrl_c_ends_a_long_call(work: tuple[str, str]) -> None:
     # Each call would go on for several times the bound. How fast the answer is, benches/bench_interrupt.py measures.
     script = LONG.format(imports=work[0], call=work[1])

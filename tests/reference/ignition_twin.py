@@ -439,7 +439,7 @@ class Twin:
             self.gap = True
             self.abandon_all(step.ts)
         self.whole = bool(step.flags & LAST)
-        if self.whole and self.touched:
+        if self.whole and (self.touched or (self.rebasing and book.two_sided)):
             self.touched = False
             self.book_is_whole(book)
         self.n += 1

@@ -23,6 +23,7 @@ pub mod policy;
 pub mod positions;
 pub mod pricing;
 pub mod rng;
+pub mod simulate;
 pub mod statistics;
 pub mod surface;
 pub mod tape;

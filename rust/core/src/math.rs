@@ -106,6 +106,18 @@ pub fn tanh(x: f64) -> f64 {
     libm::tanh(x)
 }
 
+/// Sine and cosine.
+#[inline]
+pub fn sin_cos(x: f64) -> (f64, f64) {
+    libm::sincos(x)
+}
+
+/// Angle of the point (x, y), in (-pi, pi].
+#[inline]
+pub fn atan2(y: f64, x: f64) -> f64 {
+    libm::atan2(y, x)
+}
+
 /// Complementary error function.
 #[inline]
 pub fn erfc(x: f64) -> f64 {

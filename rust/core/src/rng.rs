@@ -2,16 +2,17 @@
 //!
 //! No state is shared, so replicate 17 is the same whether it runs first, last or alone.
 
+const M0: u64 = 0xD251_1F53;
+const M1: u64 = 0xCD9E_8D57;
+const W0: u32 = 0x9E37_79B9;
+const W1: u32 = 0xBB67_AE85;
+
 /// One block of Philox4x32-10.
 ///
 /// Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
 /// doi:10.1145/2063384.2063405, section 4.
-#[inline]
+#[inline(always)]
 pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    const M0: u64 = 0xD251_1F53;
-    const M1: u64 = 0xCD9E_8D57;
-    const W0: u32 = 0x9E37_79B9;
-    const W1: u32 = 0xBB67_AE85;
     for round in 0..10 {
         if round > 0 {
             key = [key[0].wrapping_add(W0), key[1].wrapping_add(W1)];
@@ -20,6 +21,23 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
         let p1 = M1 * u64::from(counter[2]);
         counter =
             [(p1 >> 32) as u32 ^ counter[1] ^ key[0], p1 as u32, (p0 >> 32) as u32 ^ counter[3] ^ key[1], p0 as u32];
+    }
+    counter
+}
+
+/// [`philox4x32`] in 64-bit words, for loops over lanes: the low halves of the result are the numbers.
+///
+/// The high halves hold what the next multiplication ignores, which saves masking it away in every round.
+#[inline(always)]
+pub fn philox4x32_wide(mut counter: [u64; 4], mut key: [u32; 2]) -> [u64; 4] {
+    const LOW: u64 = 0xffff_ffff;
+    for round in 0..10 {
+        if round > 0 {
+            key = [key[0].wrapping_add(W0), key[1].wrapping_add(W1)];
+        }
+        let p0 = M0.wrapping_mul(counter[0] & LOW);
+        let p1 = M1.wrapping_mul(counter[2] & LOW);
+        counter = [(p1 >> 32) ^ counter[1] ^ u64::from(key[0]), p1, (p0 >> 32) ^ counter[3] ^ u64::from(key[1]), p0];
     }
     counter
 }
@@ -33,6 +51,16 @@ pub enum Domain {
     OrderFlow = 16,
     /// Ignitions put into real books.
     Transplant = 17,
+    /// Diffusion and jump times of the reference workload of the simulation.
+    ReferenceSteps = 18,
+    /// Jump sizes of the reference workload of the simulation.
+    ReferenceJumps = 19,
+    /// Shocks of the variances of the market model.
+    ModelVariance = 20,
+    /// Shocks of the price of the market model.
+    ModelPrice = 21,
+    /// Clock and sizes of the jumps of the market model.
+    ModelJumps = 22,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).
@@ -49,6 +77,12 @@ impl Stream {
     pub fn new(seed: u64, domain: Domain, stream: u64) -> Self {
         let counter = [0, domain as u32, stream as u32, (stream >> 32) as u32];
         Self { key: [seed as u32, (seed >> 32) as u32], counter, block: [0; 4], used: 4 }
+    }
+
+    /// Four numbers at once, the block at `position`; does not move the stream.
+    #[inline]
+    pub fn block(&self, position: u32) -> [u32; 4] {
+        philox4x32([position, self.counter[1], self.counter[2], self.counter[3]], self.key)
     }
 
     /// The next 32 random bits. A stream holds 2^34 numbers before it repeats.
@@ -93,6 +127,14 @@ mod tests {
             philox4x32([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn wide_words_give_the_same_numbers() {
+        for i in 0..1_000_u32 {
+            let (counter, key) = ([i, i.wrapping_mul(0x9E37_79B9), !i, 7], [i ^ 0x5555, u32::MAX - i]);
+            assert_eq!(philox4x32_wide(counter.map(u64::from), key).map(|x| x as u32), philox4x32(counter, key));
+        }
     }
 
     #[test]

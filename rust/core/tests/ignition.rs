@@ -239,7 +239,9 @@ fn implausible_events_are_refused_in_one_line_and_change_nothing() {
     let flow = ignition(30);
     let (good, levels) = flow.events[0];
     stream.event(&good, &levels).expect("plausible");
-    let refused: [(&str, Event); 5] = [
+    let refused: [(&str, Event); 7] = [
+        ("IGN002", Event { action: b'Z', ..good }),
+        ("IGN002", Event { side: b'\n', ..good }),
         ("IGN001", Event { ts: good.ts - 1, ..good }),
         ("IGN002", Event { ts: good.ts / 1_000, ..good }),
         ("IGN002", Event { size: -1, ..good }),
@@ -255,4 +257,39 @@ fn implausible_events_are_refused_in_one_line_and_change_nothing() {
     let error = stream.event(&good, &bad).expect_err("a level").to_string();
     assert!(error.starts_with("IGN003 events:1 levels[3]: got ") && error.contains(" x -7 at "), "{error}");
     assert_eq!(stream.detector().events(), 1);
+}
+
+#[test]
+fn absurd_durations_do_not_overflow() {
+    let mut flow = ignition(30);
+    flow.calm(70);
+    flow.status(action::RESUME);
+    flow.calm(1);
+    let absurd = [
+        IgnitionConfig { warm_up: 1e15, ..IgnitionConfig::default() },
+        IgnitionConfig { cool_down: 1e15, ..IgnitionConfig::default() },
+        IgnitionConfig { open_mask: 1e15, ..IgnitionConfig::default() },
+        IgnitionConfig { stale_after: 1e6, arm_hold: 1e6, arm_timeout: 1e6, ..IgnitionConfig::default() },
+    ];
+    for config in absurd {
+        assert!(first_clock(&run(&flow, config)).len() <= 1);
+    }
+}
+
+#[test]
+fn a_change_after_a_snapshot_of_the_same_book_counts() {
+    let mut flow = Flow::new();
+    flow.calm(60);
+    let last = flow.events.len() - 1;
+    flow.push(action::MODIFY, side::BID, flow.bid, 100);
+    flow.events[last + 1].0.flags |= flag::SNAPSHOT;
+    let imbalance = |flow: &Flow| run(flow, IgnitionConfig::default()).detector().features(0).order_flow_imbalance;
+    flow.ts += 20 * MS;
+    flow.push(action::NONE, side::NONE, NO_PRICE, 0);
+    let before = imbalance(&flow);
+    flow.sizes[0] += 50;
+    flow.push(action::MODIFY, side::BID, flow.bid, 150);
+    flow.ts += 20 * MS;
+    flow.push(action::NONE, side::NONE, NO_PRICE, 0);
+    assert!(imbalance(&flow) > before + 40.0, "{before} {}", imbalance(&flow));
 }

@@ -28,7 +28,9 @@ fuzz_target!(|data: &[u8]| {
                 match events.action[i] {
                     action::CLEAR => book.clear(),
                     action::ADD => assert_eq!(book.insert(level, events.size[i]), None),
-                    action::MODIFY => assert!(book.insert(level, events.size[i]).is_some_and(|old| old != events.size[i])),
+                    action::MODIFY => {
+                        assert!(book.insert(level, events.size[i]).is_some_and(|old| old != events.size[i]))
+                    }
                     action::CANCEL => assert_eq!(book.remove(&level), Some(events.size[i])),
                     _ => {}
                 }

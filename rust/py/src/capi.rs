@@ -120,7 +120,7 @@ pub extern "C" fn alvh_ignition_step(
     stage.unwrap_or_else(|code| code)
 }
 
-/// Largest score of any clock, 0 to 100; NaN for a handle that is none or busy.
+/// Largest score of an alarm that is going on, 0 to 100, else 0; NaN for a handle that is none or busy.
 #[unsafe(no_mangle)]
 pub extern "C" fn alvh_ignition_score(handle: u64) -> f64 {
     with_stream(handle, |stream| Ok(stream.detector().score())).unwrap_or(f64::NAN)

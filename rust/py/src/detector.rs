@@ -247,7 +247,7 @@ impl PyStream {
         Ok(self.hold(py)?.stream.detector().stages().map(|stage| STAGES[stage as usize]))
     }
 
-    /// Largest score of any clock at the end of its last cell, 0 to 100.
+    /// Largest score of an alarm that is going on, 0 to 100, else 0.
     #[getter]
     fn score(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.hold(py)?.stream.detector().score())

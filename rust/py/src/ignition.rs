@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use alvh_core::events::{Event, Flaw, LEVELS, Level, NO_PRICE, action};
 use alvh_core::ignition::clock::Features;
 use alvh_core::ignition::episode::Moment;
+use alvh_core::ignition::walk::imbalances;
 use alvh_core::ignition::{CLOCKS, Detection, Detector, Episode, IgnitionConfig, Stage, detect, walk};
 use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyArrayMethods};
@@ -293,11 +294,11 @@ fn ignition_books<'py>(py: Python<'py>, tape: &PyTape, start: i64, stop: i64, n:
 #[pyfunction]
 fn ignition_imbalances<'py>(py: Python<'py>, tape: &PyTape, levels: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
     if !(1..=LEVELS).contains(&levels) {
-        let fault = Fault::new("IGN039", "order_flow_imbalance", "levels", levels.to_string(), "1 to 10");
+        let fault = Fault::new("IGN060", "order_flow_imbalance", "levels", levels.to_string(), "1 to 10");
         return Err(to_py(py, &Error::config(fault)));
     }
     let tape = tape.inner.clone();
-    let found = door::enter(py, |go_on| alvh_core::ignition::walk::imbalances(&tape, levels, go_on))?;
+    let found = door::enter(py, |go_on| imbalances(&tape, levels, go_on))?;
     Ok(arrays::finished(py, found))
 }
 

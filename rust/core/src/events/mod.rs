@@ -77,6 +77,18 @@ pub mod flag {
     pub const MAYBE_BAD_BOOK: u8 = 1 << 2;
 }
 
+/// Whether a byte is one of some capital letters: a bit a letter, no branch a letter.
+#[inline]
+const fn is_among(byte: u8, letters: &[u8]) -> bool {
+    let (mut bits, mut i) = (0_u32, 0);
+    while i < letters.len() {
+        bits |= 1 << (letters[i] - b'A');
+        i += 1;
+    }
+    let place = byte.wrapping_sub(b'A');
+    place < 26 && bits >> place & 1 == 1
+}
+
 /// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
@@ -99,11 +111,17 @@ pub struct Event {
 }
 
 impl Event {
-    /// Whether time, size and price are within what is taken.
+    /// Whether time, size and price are within what is taken, and action and side are letters of the vocabulary.
     #[inline]
     pub fn is_plausible(&self) -> bool {
         let is_price = self.price.unsigned_abs() <= LARGEST as u64 || self.price == NO_PRICE;
-        TIMES.contains(&self.ts) && (0..=LARGEST).contains(&self.size) && is_price
+        TIMES.contains(&self.ts) && (0..=LARGEST).contains(&self.size) && is_price && self.is_spelled()
+    }
+
+    /// Whether action and side are letters of the vocabulary.
+    #[inline]
+    pub fn is_spelled(&self) -> bool {
+        is_among(self.action, b"ACMTFRNHOX") && is_among(self.side, b"BAN")
     }
 
     /// Whether the book is whole after this event.

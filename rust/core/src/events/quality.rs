@@ -97,13 +97,14 @@ impl Quality {
     /// Counts one.
     #[inline]
     pub fn add(&mut self, flaw: Flaw) {
-        self.counts[flaw as usize] += 1;
+        self.add_many(flaw, 1);
     }
 
-    /// Counts several.
+    /// Counts several. A full counter stays full: saved counters may hold anything.
     #[inline]
     pub fn add_many(&mut self, flaw: Flaw, count: u64) {
-        self.counts[flaw as usize] += count;
+        let counter = &mut self.counts[flaw as usize];
+        *counter = counter.saturating_add(count);
     }
 
     /// How many were counted.
@@ -114,7 +115,7 @@ impl Quality {
     /// Adds the counters of another source.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
-            *mine += theirs;
+            *mine = mine.saturating_add(theirs);
         }
     }
 
@@ -143,5 +144,15 @@ mod tests {
         let seen: Vec<_> = twice.iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(seen, [("unknown_order", 2), ("time_backwards", 6)]);
         assert_eq!(Flaw::NAMES.len(), Flaw::TimeBackwards as usize + 1);
+    }
+
+    #[test]
+    fn a_full_counter_stays_full() {
+        let mut quality = Quality { counts: [u64::MAX; Flaw::NAMES.len()] };
+        let full = quality;
+        quality.add(Flaw::BadOrder);
+        quality.add_many(Flaw::Gap, 2);
+        quality.merge(&full);
+        assert_eq!(quality, full);
     }
 }

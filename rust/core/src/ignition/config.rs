@@ -108,8 +108,8 @@ impl Default for IgnitionConfig {
             masks: Vec::new(),
             stale_after: 30.0,
             vpin_bucket: 0.0,
-            score_weights: [0.066, 0.221, 1.662, -3.454, -3.699],
-            score_offset: 2.621,
+            score_weights: [0.014, 0.215, 1.893, -3.129, -3.395],
+            score_offset: 3.084,
         }
     }
 }
@@ -216,6 +216,9 @@ impl IgnitionConfig {
                     return fail("CFG104", &format!("{name}[{i}]"), value.to_string(), "a number that is not negative");
                 }
             }
+        }
+        if self.vpin_bucket > 0.0 && self.vpin_bucket < 1.0 {
+            return fail("CFG104", "vpin_bucket", self.vpin_bucket.to_string(), "0, or at least one lot");
         }
         if !(self.retrace_share > 0.0 && self.retrace_share <= 1.0) {
             return fail("CFG105", "retrace_share", self.retrace_share.to_string(), "0 < share <= 1");

@@ -61,7 +61,7 @@ pub struct TimelineRow {
     pub spread: f64,
     /// Volume of the unit, lots.
     pub volume: f64,
-    /// Largest score of any clock, 0..100.
+    /// Largest score of an alarm that was going on, 0..100; 0 without one.
     pub score: f64,
     /// Smallest quick ratio of either side; infinite when nobody takes.
     pub quick_ratio: f64,
@@ -248,7 +248,7 @@ impl Detector {
     fn boundary<const EXACT: bool>(&mut self, depth: &Depth) {
         let mut changed = std::mem::take(&mut self.state.changed);
         if self.state.is_rebasing {
-            if changed != 0 {
+            if changed != 0 || depth[0].is_two_sided() {
                 self.rebase(depth);
             }
             return;
@@ -339,7 +339,7 @@ impl Detector {
     /// The book is to be believed again after a gap.
     fn recover(&mut self, ts: i64) {
         if std::mem::take(&mut self.state.has_gap) {
-            self.state.warm_until = std::array::from_fn(|i| ts + self.plan.warm_up[i]);
+            self.state.warm_until = std::array::from_fn(|i| ts.saturating_add(self.plan.warm_up[i]));
             self.state.is_rebasing = true;
         }
     }
@@ -354,7 +354,7 @@ impl Detector {
             }
             action::RESUME => {
                 self.state.is_halted = false;
-                self.state.open_until = event.ts + self.plan.open_mask;
+                self.state.open_until = event.ts.saturating_add(self.plan.open_mask);
                 self.state.is_rebasing = true;
                 self.abandon(event.ts);
             }
@@ -461,10 +461,8 @@ impl Detector {
                     let direction = if push < 0.0 { -1.0 } else { 1.0 };
                     let features = scored(&self.config, sight.clock, direction, push);
                     let predictor = predictor(&self.config, features);
-                    self.state.predictors[i] = predictor;
                     let unit = &mut self.state.unit;
                     unit.is_scored = true;
-                    unit.predictor = unit.predictor.max(predictor);
                     if i == 0 {
                         if push.abs() > unit.push.abs() {
                             unit.push = push;
@@ -473,6 +471,10 @@ impl Detector {
                         unit.quick_ratio = unit.quick_ratio.min(bid).min(ask);
                     }
                     self.machines[i].step(&sight, &mut books, push, burst, predictor);
+                    // The score is that of an alarm: without the other conditions it says nothing.
+                    let is_alarm = self.machines[i].stage() >= Stage::Ignited;
+                    self.state.predictors[i] = if is_alarm { predictor } else { f64::MIN };
+                    self.state.unit.predictor = self.state.unit.predictor.max(self.state.predictors[i]);
                 }
             }
             if pause > self.plan.stale_after.saturating_mul(self.plan.multiples[i]) {
@@ -496,7 +498,7 @@ impl Detector {
         for i in 0..CLOCKS {
             self.clocks[i].cell = cell.div_euclid(self.plan.multiples[i]) - 1;
             self.extremes[i].advance(self.clocks[i].cell.div_euclid(CELLS_PER_UNIT));
-            self.state.warm_until[i] = ts + self.plan.warm_up[i];
+            self.state.warm_until[i] = ts.saturating_add(self.plan.warm_up[i]);
         }
         self.state.last_ts = ts;
         self.state.unit = Unit::new(cell.div_euclid(CELLS_PER_UNIT));
@@ -568,7 +570,7 @@ impl Detector {
         std::array::from_fn(|i| self.machines[i].stage())
     }
 
-    /// Largest score of any clock at the end of its last cell, 0..100.
+    /// Largest score of the clocks that are ignited or in a cascade, at the end of their last cells, 0..100; else 0.
     pub fn score(&self) -> f64 {
         score_of(self.state.predictors.iter().copied().fold(f64::MIN, f64::max))
     }

@@ -324,7 +324,7 @@ impl Machine {
     /// Ends the run that held the stage; the next alarm comes a cool-down after its peak at the earliest.
     fn settle(&mut self, run: &Run, outcome: Outcome, sight: &Sight<'_>, books: &mut Books<'_>) {
         let change = run.finish(outcome, sight, books);
-        self.idle_until = books.episodes[run.episode].peak.ts + sight.durations.cool_down;
+        self.idle_until = books.episodes[run.episode].peak.ts.saturating_add(sight.durations.cool_down);
         self.hold = Moment::NONE;
         self.enter(Stage::Idle, sight, books, change);
     }

@@ -104,7 +104,13 @@ impl Stream {
 
     #[cold]
     fn implausible(&self, event: &Event) -> Error {
-        let (field, value, expected) = if !TIMES.contains(&event.ts) {
+        let (field, value, expected) = if !event.is_spelled() {
+            let shown = |byte: u8| (byte as char).escape_default().to_string();
+            let value = format!("{} {}", shown(event.action), shown(event.side));
+            let at = self.detector.events().to_string();
+            let expected = "an action of A C M T F R N H O X and a side of B A N";
+            return Error::data(Fault::new("IGN002", "events", "action, side", value, expected).at(at));
+        } else if !TIMES.contains(&event.ts) {
             ("ts", event.ts, "ns since the epoch, 1990..2100")
         } else if (0..=LARGEST).contains(&event.size) {
             ("price", event.price, "ticks within 2^53 of zero, or no price")

@@ -1,13 +1,14 @@
 //! A look at the detector after every event of a tape.
 
 use std::cell::Cell;
+use std::iter::zip;
 use std::ops::ControlFlow;
 
 use super::flow::{LEVEL_WEIGHTS, order_flow_imbalance};
 use super::{Detector, IgnitionConfig, Stream};
 use crate::decode::dbn::for_each;
 use crate::error::{Error, Fault, Result};
-use crate::events::{Event, Feed, action, flag};
+use crate::events::{Depth, Event, Feed, action, flag};
 use crate::tape::{Body, Tape};
 
 /// Events between two questions whether to go on.
@@ -79,17 +80,21 @@ pub fn walk(
 /// Those of `detect`.
 pub fn imbalances(tape: &Tape, levels: usize, go_on: &mut dyn FnMut() -> bool) -> Result<Vec<f64>> {
     let mut found = Vec::new();
-    let mut before = None;
+    let mut before: Option<Depth> = None;
     walk(tape, &IgnitionConfig::default(), go_on, &mut |event, detector| {
         let mut sum = 0.0;
         let is_status = matches!(event.action, action::HALT | action::RESUME | action::CLEAR);
         if is_status || event.flags & (flag::SNAPSHOT | flag::MAYBE_BAD_BOOK) != 0 {
             before = None;
-        } else if event.is_last() && detector.depth()[0].is_two_sided() {
+        } else if event.is_last() {
             let after = *detector.depth();
-            if let Some(before) = before.replace(after) {
-                let pairs = before.iter().zip(&after).zip(LEVEL_WEIGHTS).take(levels);
+            if let Some(before) = before {
+                let pairs = zip(&before, &after).zip(LEVEL_WEIGHTS).take(levels);
                 sum = pairs.map(|((old, new), weight)| weight * order_flow_imbalance(old, new) as f64).sum();
+            }
+            // Like the detector, it begins with a book of two sides; later a missing one is an infinitely bad price.
+            if before.is_some() || after[0].is_two_sided() {
+                before = Some(after);
             }
         }
         found.push(sum / LEVEL_WEIGHTS[0]);

@@ -1,6 +1,8 @@
 //! The market on one state per step: recorded (history) or, later, simulated.
 
 pub mod history;
+pub mod inversion;
+pub mod model;
 pub mod state;
 
 pub use state::{MarketSource, MarketState};
