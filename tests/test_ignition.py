@@ -288,7 +288,7 @@ def test_arguments_of_another_kind_are_named():
         with pytest.raises(ConfigError, match=r"^IGN010 features clock: got "):
             alvh.features(Flow(1).calm(1).tape(), clock=clock)
     for levels in (0, 11, -1, 1.5, None, 10**30):
-        with pytest.raises(ConfigError, match=r"^IGN039 order_flow_imbalance levels: got "):
+        with pytest.raises(ConfigError, match=r"^IGN060 order_flow_imbalance levels: got "):
             alvh.order_flow_imbalance(Flow(1).calm(1).tape(), levels)
     with pytest.raises(ConfigError, match=r"^IGN023 calibrate base: got int"):
         alvh.IgnitionConfig.calibrate(Flow(1).calm(1).tape(), base=3)

@@ -169,7 +169,7 @@ def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
         ``IGN005``: a tape without a book.
     """
     if not is_whole(levels, 1, 10):
-        raise ConfigError("IGN039", "order_flow_imbalance", "levels", shown(levels), "1 to 10")
+        raise ConfigError("IGN060", "order_flow_imbalance", "levels", shown(levels), "1 to 10")
     return _core.ignition_imbalances(native(tape), int(levels))
 
 
