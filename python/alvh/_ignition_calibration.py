@@ -27,6 +27,8 @@ _FACTORS = tuple(float(2.0 ** (i / 6.0)) for i in range(-12, 19))
 _ONE = _FACTORS.index(1.0)
 _SCALED = ("push_z", "velocity_z", "cascade_sigma")
 _LEVEL = 0.95
+# Fewer alarms than this are too few to take their count for the rate: the tail through the other factors is.
+_LEAST_COUNT = 5
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,7 @@ def calibrate(
             f"more than the warm-up of {base.warm_up * base.tau_slow * base.clocks[0]:g} s",
         )
     days = hours / hours_per_day
-    rates = [_rates(np.array(counts), days, 5) for counts in (early, confirmed)]
+    rates = [_rates(np.array(counts), days, _LEAST_COUNT) for counts in (early, confirmed)]
     _bound_by_alarms(*rates[1], *rates[0])
     targets = (float(early_target), float(confirmed_target))
     meets = np.all([rate <= target for (rate, _), target in zip(rates, targets, strict=True)], axis=0)

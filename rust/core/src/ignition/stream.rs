@@ -48,7 +48,7 @@ impl Stream {
     ///
     /// # Errors
     /// `Error::Data`, with the detector unchanged: `IGN001` when time goes back, `IGN002` for a time, size or price
-    /// beyond what is taken, `IGN003` for such a level.
+    /// beyond what is taken and for an action or side outside the vocabulary, `IGN003` for such a level.
     #[inline]
     pub fn event(&mut self, event: &Event, levels: &[Level]) -> Result<()> {
         if !event.is_plausible() {

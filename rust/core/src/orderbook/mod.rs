@@ -167,9 +167,13 @@ mod tests {
     /// Records of a DBN file as events on a grid of a quarter point, or nothing where the data are not there.
     fn real_events() -> Option<Vec<Event>> {
         let root = std::env::var_os("ALVH_SHARED_DATA").map(PathBuf::from).unwrap_or("../../../shared/data".into());
-        let folder = std::fs::read_dir(root.join("books/dbn_es")).ok()?;
-        let path = folder.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("_mbo_"))?;
-        let bytes = zstd::decode_all(std::fs::File::open(path).ok()?).expect("zstd");
+        let Ok(folder) = std::fs::read_dir(root.join("books/dbn_es")) else {
+            eprintln!("skipped: no real market data at {}; set ALVH_SHARED_DATA", root.display());
+            return None;
+        };
+        let mut paths = folder.flatten().map(|entry| entry.path());
+        let path = paths.find(|path| path.to_string_lossy().contains("_mbo_")).expect("the MBO sample in its folder");
+        let bytes = zstd::decode_all(std::fs::File::open(path).expect("readable")).expect("zstd");
         let start = 8 + u32::from_le_bytes(bytes[4..8].try_into().expect("length")) as usize;
         let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         let (mut events, mut at) = (Vec::new(), start);
