@@ -2,6 +2,7 @@
 
 use crate::book::{Book, Tier, VixGate};
 use crate::market::MarketState;
+use crate::signals::Reading;
 
 /// Identifiers of the rules; a result refers to them by index.
 pub const RULES: [&str; 14] = [
@@ -66,6 +67,8 @@ pub struct PolicyView<'a> {
     pub open_contracts: i64,
     /// Annualised 20-session close-to-close volatility; NaN before 21 closes.
     pub realised_vol: f64,
+    /// Signals and phase of the path.
+    pub signals: &'a Reading,
 }
 
 /// What a policy wants from the next step on.

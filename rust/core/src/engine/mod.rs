@@ -22,6 +22,7 @@ use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
 use crate::math;
 use crate::policy::Policy;
+use crate::signals::Reading;
 
 /// Closes behind the 20-session volatility.
 const VOL_WINDOW: usize = 20;
@@ -122,6 +123,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         })
         .collect();
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
+    let readings: Vec<Reading> = vec![Reading::default(); n_paths];
     let mut state = MarketState::default();
     for step_index in 0..source.n_steps() {
         if step_index % POLL_STEPS == 0 && !poll() {
@@ -152,6 +154,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         spx_settlement,
                         vix_settlement,
                         realised_vol: realised[path].value,
+                        signals: &readings[path],
                         record: records[path].as_mut(),
                     };
                     match phase {

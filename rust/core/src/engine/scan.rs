@@ -6,6 +6,7 @@
 use crate::instrument::{Instrument, OPEN_SECONDS, years_between};
 use crate::margin::portfolio::{requirement_cents, scenario_grid, scenario_scan, vix_shock_at};
 use crate::market::MarketState;
+use crate::market::state::ModelColumns;
 use crate::marks::surface::SurfaceMarks;
 use crate::marks::{LegBatch, Marks, Quote};
 
@@ -81,7 +82,8 @@ fn alone(state: &MarketState, path: usize) -> MarketState {
         spread_multiplier: one(&state.spread_multiplier),
         vx_expiry: state.vx_expiry.clone(),
         vx_price: (0..state.vx_expiry.len()).map(|i| state.vx_price[i * n + path]).collect(),
-        // Marks read no signals.
+        // The surface reads neither the model's state nor signals.
+        model: ModelColumns::default(),
         signals: Vec::new(),
         flags: state.flags,
     }

@@ -1,5 +1,6 @@
 //! The market on one state per step: recorded (history) or, later, simulated.
 
+pub mod clock;
 pub mod history;
 pub mod inversion;
 pub mod model;

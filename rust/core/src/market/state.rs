@@ -18,6 +18,17 @@ pub mod flag {
     pub const NO_RATE: u32 = 1 << 5;
 }
 
+/// The hidden state of the market model, one value a path.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelColumns {
+    /// Fast variance a year.
+    pub v1: Vec<f64>,
+    /// Slow variance a year.
+    pub v2: Vec<f64>,
+    /// Jump intensity a year under the pricing measure.
+    pub intensity: Vec<f64>,
+}
+
 /// The state of the market at one step, for `n_paths` paths. History is a block of one path.
 ///
 /// All slices have `n_paths` values; a quantity that is not known is NaN. Points for prices and volatility
@@ -64,6 +75,8 @@ pub struct MarketState {
     pub vx_expiry: Vec<Day>,
     /// VIX futures prices, expiry-major: `vx_price[i * n_paths + path]`.
     pub vx_price: Vec<f64>,
+    /// Hidden state of the market model; empty where no model runs.
+    pub model: ModelColumns,
     /// Signals that come with the market rather than from its prices, one column of `n_paths` values each; a policy
     /// reads them, marks do not. Empty where the source has none.
     pub signals: Vec<Vec<f64>>,

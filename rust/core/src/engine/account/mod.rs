@@ -18,6 +18,7 @@ use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
 use crate::policy::{Policy, PolicyView, Targets, rule};
+use crate::signals::Reading;
 
 /// What all accounts of a path share on one step.
 pub struct Step<'a, M: Marks> {
@@ -35,6 +36,8 @@ pub struct Step<'a, M: Marks> {
     pub vix_settlement: SettlementValue,
     /// Annualised 20-session volatility of the path up to its last close, decimal.
     pub realised_vol: f64,
+    /// Signals and phase of the path on this step.
+    pub signals: &'a Reading,
     /// Where a recorded path writes.
     pub record: Option<&'a mut Record>,
 }
@@ -268,6 +271,7 @@ impl BookAccount {
             equity,
             open_contracts: self.open_contracts(),
             realised_vol: step.realised_vol,
+            signals: step.signals,
         };
         policy.decide(book, &view, &mut self.targets);
         let (state, path) = (step.state, step.path);
