@@ -24,8 +24,10 @@ _LAZY: dict[str, str] = {
     "LayeredHedge": "alvh.books",
     "Market": "alvh.market",
     "Signal": "alvh.ignition",
+    "SignalConfig": "alvh._signal_config",
     "Study": "alvh.study",
     "Tape": "alvh.events",
+    "UserSignal": "alvh._signal_config",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
     "black76_greeks": "alvh.pricing",
@@ -43,7 +45,9 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks", "simulation"})
+_MODULES = frozenset(
+    {"bench", "books", "calendar", "capi", "events", "ignition", "marks", "signals", "simulation"}
+)
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 
