@@ -6,7 +6,7 @@
 pub mod hc1;
 mod lanes;
 pub mod paths;
-mod workers;
+pub(crate) mod workers;
 
 pub use alvh_simd::InstructionSet;
 
