@@ -2,6 +2,7 @@
 
 mod condor;
 mod index;
+mod layer_rules;
 mod layers;
 mod margin;
 mod settle;
@@ -66,6 +67,7 @@ struct Layer {
     expiry: Option<Day>,
     position: i64,
     contracts: i64,
+    bought: Day,
     roll_due: bool,
     roll_held: bool,
 }
@@ -95,6 +97,7 @@ pub struct BookAccount {
     condors: Vec<Condor>,
     layers: Vec<Layer>,
     layer_buckets: Vec<u16>,
+    rises: layer_rules::Rises,
     stranded: Vec<Lot>,
     index: Option<Lot>,
     snapshot: Option<Snapshot>,
@@ -123,6 +126,7 @@ impl BookAccount {
             condors: Vec::new(),
             layers: vec![Layer::default(); n_layers],
             layer_buckets,
+            rises: layer_rules::Rises::new(book),
             stranded: Vec::new(),
             index: None,
             snapshot: None,
