@@ -4,6 +4,7 @@ mod condor;
 mod condor_tactics;
 mod hedge_tactics;
 mod index;
+mod layer_rules;
 mod layers;
 mod margin;
 mod recycling;
@@ -81,6 +82,7 @@ struct Layer {
     expiry: Option<Day>,
     position: i64,
     contracts: i64,
+    bought: Day,
     roll_due: bool,
     roll_held: bool,
     /// Cents paid for what is held, fees aside.
@@ -116,6 +118,7 @@ pub struct BookAccount {
     condors: Vec<Condor>,
     layers: Vec<Layer>,
     layer_buckets: Vec<u16>,
+    rises: layer_rules::Rises,
     stranded: Vec<Lot>,
     index: Option<Lot>,
     snapshot: Option<Snapshot>,
@@ -146,6 +149,7 @@ impl BookAccount {
             condors: Vec::new(),
             layers: vec![Layer::default(); n_layers],
             layer_buckets,
+            rises: layer_rules::Rises::new(book),
             stranded: Vec::new(),
             index: None,
             snapshot: None,

@@ -49,7 +49,7 @@ impl Tactics {
         let layers = book.hedge.as_ref().map_or(&[][..], |hedge| &hedge.layers);
         let weight = |sizing: &LayerSizing| match sizing {
             LayerSizing::Weight(weight) => *weight,
-            LayerSizing::PremiumByFuture(_) => 0.0,
+            _ => 0.0,
         };
         Some(Box::new(Self {
             memory: Memory::default(),
