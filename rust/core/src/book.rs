@@ -599,7 +599,8 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
+/// Reads an object from JSON, field by name.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
     // A list would fill the fields by position: only names are understood.
     if !json.trim_start().starts_with('{') {
         let fault = Fault::new("CFG000", class, "fields", "no JSON object", "the documented fields and types");

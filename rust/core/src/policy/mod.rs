@@ -25,7 +25,7 @@ pub use memory::Memory;
 
 use crate::book::{Book, Tier, VixGate};
 use crate::market::MarketState;
-use crate::signals::Reading;
+use crate::signals::{Reading, SignalConfig};
 
 /// Identifiers of the rules; a result refers to them by index.
 pub const RULES: [&str; 34] = [
@@ -194,6 +194,13 @@ impl Clone for Targets {
 pub trait Policy {
     /// Writes the targets.
     fn decide(&mut self, book: &Book, view: &PolicyView<'_>, targets: &mut Targets);
+
+    /// The signals that it reads for a book; `None` where it reads none, so that none are computed. Books with equal
+    /// configurations share their trackers.
+    fn signals<'a>(&'a self, book: &'a Book) -> Option<&'a SignalConfig> {
+        let _ = book;
+        None
+    }
 }
 
 /// Schedule only: layers roll and re-strike on their dates and never resize.
