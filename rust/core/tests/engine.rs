@@ -156,6 +156,7 @@ fn book(name: &str, condor: Option<IronCondor>, hedge: Option<LayeredHedge>) -> 
         costs: CostConfig::default(),
         margin_stress: 1.0,
         cash_earns_rate: true,
+        rules: None,
     };
     book.validate().unwrap();
     book
