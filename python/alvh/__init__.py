@@ -52,6 +52,7 @@ _MODULES = frozenset(
         "capi",
         "decisions",
         "events",
+        "governance",
         "ignition",
         "marks",
         "simulation",
