@@ -336,7 +336,7 @@ pub struct SurfaceRows {
 ///
 /// # Errors
 /// `Data` when a row's day is no session of the source.
-pub fn look_up<S: MarketSource>(source: &S, query: &SurfaceQuery<'_>) -> Result<SurfaceRows> {
+pub fn look_up<S: MarketSource>(mut source: S, query: &SurfaceQuery<'_>) -> Result<SurfaceRows> {
     let n = query.day.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&row| query.day[row]);
@@ -381,7 +381,7 @@ pub fn look_up<S: MarketSource>(source: &S, query: &SurfaceQuery<'_>) -> Result<
 }
 
 /// Level of the rolled note at every close of a source's first path; between closes the note holds what it held.
-pub fn note_levels<S: MarketSource>(source: &S) -> Vec<f64> {
+pub fn note_levels<S: MarketSource>(mut source: S) -> Vec<f64> {
     let (mut marks, mut state) = (SurfaceMarks::new(), MarketState::default());
     let mut levels = Vec::new();
     for step in 0..source.n_steps() {
