@@ -243,7 +243,7 @@ class _Judge:
     def _missing(self, claim: _Range, subject: str, other: str, reason: str) -> dict[str, Any]:
         ends = [math.nan] * 3
         row = self._row(claim, subject, other, ends, "", "not measured", math.nan, [reason])
-        return {**row, "change": f"not measured: {reason}"}
+        return {**row, "change": reason}
 
     def _row(
         self,

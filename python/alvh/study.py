@@ -19,9 +19,13 @@ from alvh.statistics import intervals
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import os
+    from pathlib import Path
+
     import pandas as pd
     from numpy.typing import NDArray
 
+    from alvh.ignition import Signal
     from alvh.plot import StudyPlot
 
     Frame = pd.DataFrame | Callable[[], pd.DataFrame]
@@ -556,6 +560,12 @@ class Study:
         from alvh.plot import StudyPlot
 
         return StudyPlot(self)
+
+    def report(self, path: str | os.PathLike[str], signal: Signal | None = None) -> Path:
+        """Write the report: one page that works offline; see :func:`alvh.report.write`, which has the parameters."""
+        from alvh.report import write
+
+        return write(self, path, signal)
 
     def to_json(self) -> str:
         """Machine-readable results.
