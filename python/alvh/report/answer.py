@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from alvh._claims import percent
 from alvh.report.markup import Section, number, shortened, table, text, usd
-from alvh.study import _COUNTS, _ENDS, _ROWS, _cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["card", "caveats", "claims_section", "metrics_section", "misleading_section"]
 
 # A verdict is told by its word and its sign, never by colour alone.
-_SIGNS = {"supported": "✓", "not supported": "✗", "undecided": "?", "not measured": "–"}
+_SIGNS = {"supported": "✓", "not supported": "✗", "undecided": "?", "not measured": "-"}
 # Two rows of the printed table are indented under the one before, which a column of headings cannot be.
 _LABELS = {"max_drawdown_usd": "max drawdown, USD", "drawdown_sessions": "max drawdown, sessions"}
+_ENDS = ("", "_low", "_high")
 _CSS = {"supported": "yes", "not supported": "no", "undecided": "open", "not measured": "none"}
 
 
@@ -35,7 +35,9 @@ def card(facts: Facts) -> str:
 
 def _tile(label: str, value: str, note: str, css: str = "") -> str:
     # A number stays with its unit.
-    value, note = (re.sub(r"(?<=[\d\]]) (?=%|k |M )|(?<= [kM]) (?=USD)", "\u00a0", part) for part in (value, note))
+    value, note = (
+        re.sub(r"(?<=[\d\]]) (?=%|k |M )|(?<= [kM]) (?=USD)", "\u00a0", part) for part in (value, note)
+    )
     return (
         f'<div class="tile {css}"><div class="label">{escape(label)}</div>'
         f'<div class="value">{escape(value)}</div><div class="note">{escape(note)}</div></div>'
@@ -44,7 +46,9 @@ def _tile(label: str, value: str, note: str, css: str = "") -> str:
 
 def _row(facts: Facts, claim: str, claimed: str | None = None) -> pd.Series[Any] | None:
     frame = facts.claims
-    wanted = (frame["claim"] == claim) & (frame["book"] == facts.subject) & (frame["verdict"] != "not measured")
+    wanted = (
+        (frame["claim"] == claim) & (frame["book"] == facts.subject) & (frame["verdict"] != "not measured")
+    )
     if claimed is not None:
         wanted &= frame["claimed"] == claimed
     return frame[wanted].iloc[0] if wanted.any() else None
@@ -82,6 +86,14 @@ def _cost_tile(facts: Facts) -> str:
 def _event_tile(facts: Facts) -> str:
     events = facts.events
     own = events[(events["book"] == facts.shown) & (events["skipped"] == "")]
+    if facts.simulated:
+        row = facts.summary.loc[facts.shown]
+        note = f"mean loss of the worst 5 % of simulated paths of {shortened(facts.shown)}"
+        if facts.subject:
+            note += (
+                f"; {shortened(facts.base)} {usd(-float(facts.summary['pnl_shortfall_95'].loc[facts.base]))}"
+            )
+        return _tile("Worst paths", usd(-float(row["pnl_shortfall_95"])), note)
     if own.empty:
         pnl = facts.study.pnl[facts.shown]
         day = pnl.idxmin()
@@ -110,11 +122,13 @@ def claims_section(facts: Facts) -> Section:
             (
                 f"{row['claim']}, {row['claimed']}",
                 row["book"],
-                row["against"] or "–",
+                row["against"] or "-",
                 percent(row),
                 f"{_SIGNS[found]} {found}" + (" (within the range)" if row["within"] else ""),
-                "–" if math.isnan(coverage) else f"{coverage:.0%}" + (" (indicative)" if row["indicative"] else ""),
-                row["sample"] or "–",
+                "-"
+                if math.isnan(coverage)
+                else f"{coverage:.0%}" + (" (indicative)" if row["indicative"] else ""),
+                row["sample"] or "-",
                 "; ".join(dict.fromkeys(part for part in (str(row["why"]), str(row["change"])) if part)),
             )
         )
@@ -146,12 +160,17 @@ def metrics_section(facts: Facts) -> Section:
     columns = {name: column.tolist() for name, column in facts.summary.items()}
     order = [facts.index(book) for book in facts.order()]
     rows = []
-    for name, label, factor, digits in _ROWS:
-        cells = [_cell([columns[f"{name}{end}"][book] for end in _ENDS], factor, digits) for book in order]
+    sample = facts.study._sample
+    for name, label, factor, digits in sample.rows:
+        cells = [
+            sample.cell([columns[f"{name}{end}"][book] for end in _ENDS], factor, digits) for book in order
+        ]
         rows.append((_LABELS.get(name, label), *cells))
-    for name, label, factor, digits in _COUNTS:
-        rows.append((label.strip(), *(_cell([columns[name][book]] * 3, factor, digits) for book in order)))
-    section.add(table(("", *facts.order()), rows, "Statistics per book with 95 % intervals"))
+    for name, label, factor, digits in sample.counts:
+        rows.append(
+            (label.strip(), *(sample.cell([columns[name][book]] * 3, factor, digits) for book in order))
+        )
+    section.add(table(("", *facts.order()), rows, f"Statistics per book, {sample.caption()}"))
     for sentence in facts.study.sentences():
         section.add(text(sentence))
     for remark in facts.study.incident_lines():
@@ -163,8 +182,8 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
     """Say what can mislead, the gravest first: a head and a sentence."""
     study, found = facts.study, []
     provenance, note = study.provenance, study.note
-    hypothetical = facts.summary["hypothetical_hedge_pnl"]
-    if (hypothetical != 0.0).any():
+    hypothetical = facts.summary.get("hypothetical_hedge_pnl")
+    if hypothetical is not None and (hypothetical != 0.0).any():
         book = str(hypothetical.abs().idxmax())
         found.append(
             (
@@ -173,9 +192,11 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
                 "were listed (2006-02-24).",
             )
         )
-    if "n_paths" in provenance:
-        found.append(("A model, not the market", "Every path is simulated: what the model lacks cannot happen here."))
-    if provenance.get("marks", {}).get("kind") == "surface":
+    if facts.simulated:
+        found.append(
+            ("A model, not the market", "Every path is simulated: what the model lacks cannot happen here.")
+        )
+    if not facts.simulated and provenance.get("marks", {}).get("kind") == "surface":
         found.append(
             (
                 "Prices are modelled, not quoted",
@@ -184,15 +205,21 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
         )
     if "VIX futures come from" in note:
         found.append(
-            ("VIX futures are stand-ins", "They come from the term structure of the VIX indices, not from trades.")
+            (
+                "VIX futures are stand-ins",
+                "They come from the term structure of the VIX indices, not from trades.",
+            )
         )
     drawdown = facts.claims[facts.claims["claim"] == "drawdown reduction"]
     if drawdown["indicative"].any():
         share = float(drawdown["coverage"].min())
         found.append(
-            ("Drawdown intervals are indicative", f"On simulated histories only {share:.0%} of them held the truth.")
+            (
+                "Drawdown intervals are indicative",
+                f"On simulated histories only {share:.0%} of them held the truth.",
+            )
         )
-    if "n_paths" not in provenance:
+    if not facts.simulated:
         span = f"{facts.days[0]:%Y-%m-%d} to {facts.days[-1]:%Y-%m-%d}"
         events = facts.events
         missing = int((events["skipped"] != "").sum())
@@ -206,7 +233,8 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
     found.append(
         (
             "Fills are assumed",
-            "Orders fill at a fixed share of the half-spread from the middle; what another share does is under Slippage and fees.",
+            "Orders fill at a fixed share of the half-spread from the middle; "
+            "what another share does is under Slippage and fees.",
         )
     )
     return found
@@ -227,9 +255,9 @@ def misleading_section(facts: Facts) -> Section:
         section.add(table(("flag", "count"), counted, "Flags of the data and of the marks"))
     provenance = dict(facts.study.provenance)
     configured = provenance.pop("books")
-    bootstrap = provenance.pop("bootstrap")
+    how = provenance.pop("bootstrap", None) or provenance.pop("intervals")
     rows = [(name.replace("_", " "), shortened(value)) for name, value in provenance.items()]
-    rows += [(f"intervals: {name}".replace("_", " "), shortened(value)) for name, value in bootstrap.items()]
+    rows += [(f"intervals: {name}".replace("_", " "), shortened(value)) for name, value in how.items()]
     rows.append(("configurations in this study", f"{len(configured)} books"))
     section.add(text("What was run", "h3"))
     section.add(table(("item", "value"), rows, "Seed, versions, hashes"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alvh.report.figures import axis, bars, layout, line
-from alvh.report.markup import Figure, Section, number, numbers, plotly_text, table, text
+from alvh.report.markup import Figure, Section, number, plotly_text, table, text
 
 if TYPE_CHECKING:
     from alvh.report.facts import Facts
@@ -55,15 +55,18 @@ def sensitivity_section(facts: Facts) -> Section:
     axes = layout("P&L, thousand USD", xaxis=axis(type="category"), hovermode="x unified")
     section.add(Figure("sensitivity", caption, traces, axes, 400))
     rows = [
-        (label, *(number(float(x), 1, 1e-3) for x in variants.loc[label, facts.order()])) for label in variants.index
+        (label, *(number(float(x), 1, 1e-3) for x in variants.loc[label, facts.order()]))
+        for label in variants.index
     ]
     return section.add(table(("variant", *facts.order()), rows, "P&L by variant, thousand USD"))
 
 
 def margin_section(facts: Facts) -> Section:
-    """Requirement by the account rules and by the portfolio scan."""
+    """Show the requirement by the account rules and by the portfolio scan."""
     section = Section("margin", "Margin")
     index = facts.index(facts.shown)
+    if facts.simulated:
+        return section.add(_margin_table(facts))
     traces = [line("Reg-T requirement", facts.largest(facts.daily["margin"][index]) / 1e3, 0)]
     scan = facts.study.portfolio_margin
     if scan is not None:
@@ -72,18 +75,22 @@ def margin_section(facts: Facts) -> Section:
     axes = layout("thousand USD", xaxis=axis(type="date"), hovermode="x unified")
     caption = f"Margin requirement of {facts.shown} at the close."
     section.add(Figure("margin", caption, traces, axes, 320))
-    summary = facts.summary
+    section.add(_margin_table(facts))
+    lowest = float(facts.daily["excess"][index].min())
+    return section.add(text(f"Least excess of {facts.shown} at a close: {lowest:,.0f} USD.", css="small"))
+
+
+def _margin_table(facts: Facts) -> str:
+    summary, scan = facts.summary, facts.study.portfolio_margin
     rows = [
         (
             book,
             number(float(summary["margin_max"].loc[book]), 0),
             number(float(scan[book].max()), 0) if scan is not None else "n/a",
-            number(float(summary["margin_calls"].loc[book]), 0),
-            number(float(summary["forced_closes"].loc[book]), 0),
+            number(float(summary["margin_calls"].loc[book]), 2 if facts.simulated else 0),
+            number(float(summary["forced_closes"].loc[book]), 2 if facts.simulated else 0),
         )
         for book in facts.order()
     ]
     head = ("book", "most Reg-T margin, USD", "most by portfolio scan, USD", "margin calls", "forced closes")
-    section.add(table(head, rows, "Margin and margin calls"))
-    lowest = numbers([facts.daily["excess"][index].min()])[0]
-    return section.add(text(f"Least excess of {facts.shown} at a close: {lowest:,.0f} USD.", css="small"))
+    return table(head, rows, "Margin and margin calls" + (", means over paths" if facts.simulated else ""))

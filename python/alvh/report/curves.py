@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,11 +21,15 @@ _TAIL = 5.0
 # Capitals that differ by more than this factor cannot share an axis in USD.
 _ALIKE = 3.0
 _BINS = 40
+# A fan over fewer paths shows single paths.
+_LEAST_PATHS = 20
 
 
 def equity_section(facts: Facts) -> Section:
     """Equity and drawdown, with what another order of the same days could have brought."""
     section = Section("equity", "Equity and drawdown")
+    if facts.simulated:
+        return _recorded_paths(facts, section)
     capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
     equity = facts.study.equity().to_numpy().T
     alike = capital.max() <= _ALIKE * capital.min()
@@ -68,6 +72,35 @@ def equity_section(facts: Facts) -> Section:
     return section
 
 
+def _recorded_paths(facts: Facts, section: Section) -> Section:
+    """Fans over the recorded paths of a simulation."""
+    recorded = facts.recorded
+    if len(recorded) < _LEAST_PATHS:
+        words = f"Not measured: {len(recorded)} paths were recorded, a fan needs {_LEAST_PATHS}."
+        return section.add(text(words, css="missing"))
+    capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
+    upper, lower = [], []
+    for position, book in enumerate(facts.order()):
+        index = facts.index(book)
+        paths = 100.0 * recorded[:, index] / capital[index]
+        falls = _fall(recorded[:, index], capital[index])
+        if book in (facts.base, facts.subject):
+            ends = np.percentile(facts.last(paths), (_TAIL, 100.0 - _TAIL), axis=0)
+            upper += band(f"{book[:20]}, 90 % of paths", ends[0], ends[1], position)
+            deep = np.percentile(facts.last(falls), 100.0 - _TAIL, axis=0)
+            lower += band(f"{book[:20]}, 95 % of paths", -deep, 0.0 * deep, position)
+        upper.append(line(book, np.median(facts.last(paths), axis=0), position))
+        lower.append(line(book, -np.mean(facts.last(falls), axis=0), position))
+    dates = axis(type="date")
+    axes = layout("equity, % of capital", xaxis=dates, hovermode="x unified")
+    falls_axes = layout("drawdown, %", xaxis=dates, hovermode="x unified")
+    words = f"{len(recorded):,} recorded paths of {facts.study.raw['n_paths']:,}"
+    return section.add(
+        Figure("equity", f"Median equity of {words}, and where 90 % of them lie.", upper, axes, 400),
+        Figure("drawdown", f"Mean fall from the highest equity so far of {words}.", lower, falls_axes, 340),
+    )
+
+
 def _paths(facts: Facts, index: int, capital: float) -> NDArray[np.float64]:
     pnl = facts.study.pnl.to_numpy().T[index]
     return np.asarray(capital + np.cumsum(pnl[facts.resampled], axis=1))
@@ -101,16 +134,21 @@ def _windows(facts: Facts) -> list[dict[str, object]]:
 def difference_section(facts: Facts) -> Section:
     """Distribution of the difference that the hedge makes."""
     section = Section("difference", "What the hedge adds to the P&L")
-    if facts.subject is None or not facts.resampled.size:
+    if facts.subject is None or not (facts.simulated or facts.resampled.size):
         return section.add(text("Not measured: needs a hedged book and resampled paths.", css="missing"))
-    pnl = facts.study.pnl.to_numpy().T
-    change = pnl[facts.index(facts.subject)] - pnl[facts.index(facts.base)]
-    totals = change[facts.resampled].sum(axis=1) / 1e3
+    own, other = facts.index(facts.subject), facts.index(facts.base)
+    if facts.simulated:
+        totals = (facts.outcomes["pnl"][own] - facts.outcomes["pnl"][other]) / 1e3
+        shown, kind, mark = float(totals.mean()), "simulated", "mean"
+    else:
+        pnl = facts.study.pnl.to_numpy().T
+        change = pnl[own] - pnl[other]
+        totals = change[facts.resampled].sum(axis=1) / 1e3
+        shown, kind, mark = float(change.sum()) / 1e3, "resampled", "this history"
     counts, edges = np.histogram(totals, bins=_BINS)
-    shown = float(change.sum()) / 1e3
     worse = float((totals < 0.0).mean())
     caption = (
-        f"P&L of {facts.subject} minus {facts.base} over {totals.size:,} resampled paths, the same days for both; "
+        f"P&L of {facts.subject} minus {facts.base} over {totals.size:,} {kind} paths, the same for both; "
         f"{worse:.0%} of them are below zero."
     )
     bar = {
@@ -119,7 +157,7 @@ def difference_section(facts: Facts) -> Section:
         "y": counts.tolist(),
         "width": numbers(np.diff(edges)),
         "marker": {"color": colour(1)},
-        "name": "resampled paths",
+        "name": f"{kind} paths",
         "showlegend": False,
     }
     marks = [_upright(0.0, "@muted", "dot"), _upright(shown, "@ink", "solid")]
@@ -128,7 +166,7 @@ def difference_section(facts: Facts) -> Section:
             "x": shown,
             "y": 1,
             "yref": "paper",
-            "text": "this history",
+            "text": mark,
             "showarrow": False,
             "yanchor": "bottom",
             "font": {"color": "@ink"},
@@ -176,7 +214,14 @@ def frontier_section(facts: Facts) -> Section:
         )
     if not traces:
         return section.add(text("Not measured: needs a book beside the base.", css="missing"))
-    box = {"type": "rect", "x0": 1.0, "x1": 2.0, "y0": 35.0, "y1": 65.0, "line": {"color": "@ink", "dash": "dash"}}
+    box = {
+        "type": "rect",
+        "x0": 1.0,
+        "x1": 2.0,
+        "y0": 35.0,
+        "y1": 65.0,
+        "line": {"color": "@ink", "dash": "dash"},
+    }
     label = {
         "x": 1.5,
         "y": 65.0,
@@ -217,10 +262,12 @@ def _bar(value: float, low: float, high: float, position: int) -> dict[str, obje
 def months_section(facts: Facts) -> Section:
     """P&L by month."""
     section = Section("months", "Month by month")
+    if facts.simulated:
+        return section.add(text("Months belong to history.", css="missing"))
     book = facts.shown
     pnl = facts.study.pnl[book]
     capital = float(facts.study.raw["capital"][facts.index(book)])
-    monthly = 100.0 * pnl.groupby([facts.days.year, facts.days.month]).sum() / capital
+    monthly: Any = 100.0 * pnl.groupby([facts.days.year, facts.days.month]).sum() / capital
     years = sorted({year for year, _ in monthly.index})
     z = np.full((len(years), 12), np.nan)
     for (year, month), value in monthly.items():

@@ -19,7 +19,7 @@ _MOST = 400
 
 
 def explorer_section(facts: Facts, trades: list[dict[str, Any]]) -> Section:
-    """Controls and an empty figure; the page's script draws the chosen condor."""
+    """Lay out controls and an empty figure; the page's script draws the chosen condor."""
     section = Section("explorer", "Trade explorer")
     if not trades:
         return section.add(text("No closed condor to show.", css="missing"))
@@ -39,13 +39,17 @@ def explorer_section(facts: Facts, trades: list[dict[str, Any]]) -> Section:
 
 
 def explorer_data(facts: Facts) -> list[dict[str, Any]]:
-    """Closed condors of the book that is shown, with their legs."""
+    """List the closed condors of the book that is shown, with their legs."""
     condors = facts.study.condors
     condors = condors[condors["book"] == facts.shown]
     if len(condors) > _MOST:
         largest = condors["pnl"].abs().nlargest(_MOST).index
         condors = condors.loc[np.sort(largest.to_numpy())]
     trades = facts.study.trades
+    if facts.simulated and len(condors):
+        # Positions are numbered anew on every path: one recorded path is looked at.
+        path = condors["path"].iloc[0]
+        condors, trades = condors[condors["path"] == path], trades[trades["path"] == path]
     trades = trades[(trades["book"] == facts.shown) & trades["bucket"].isin(CONDOR_LEGS)]
     # The first trade of a position in a leg opens it.
     legs = trades.drop_duplicates(["position", "bucket"]).set_index(["position", "bucket"])
@@ -53,7 +57,8 @@ def explorer_data(facts: Facts) -> list[dict[str, Any]]:
     expiries = legs["expiry"].to_dict()
     market = facts.study.market
     spot = {} if market is None else market["spx"].to_dict()
-    found = []
+    found: list[dict[str, Any]] = []
+    row: Any
     for row in condors.itertuples(index=False):
         position = row.position
         if any((position, leg) not in strikes for leg in CONDOR_LEGS):

@@ -38,9 +38,10 @@ class Facts:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.base = study.base
+        self.simulated = "outcomes" in study.raw
         hedged = [name for name in study.books if self.layers_of(name) and name != self.base]
         preferred = [name for name in SUBJECTS if name in hedged]
-        self.subject: str | None = (preferred or hedged or [None])[0]
+        self.subject: str | None = next(iter(preferred or hedged), None)
 
     @property
     def shown(self) -> str:
@@ -48,24 +49,42 @@ class Facts:
         return self.subject or self.base
 
     @cached_property
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> Any:
         """Statistics per book."""
         return self.study.summary()
 
     @cached_property
-    def paired(self) -> pd.DataFrame:
+    def paired(self) -> Any:
         """Comparisons with the base."""
         return self.study.paired()
 
     @cached_property
-    def claims(self) -> pd.DataFrame:
+    def claims(self) -> Any:
         """Verdicts."""
         return self.study.claims()
 
     @cached_property
-    def events(self) -> pd.DataFrame:
+    def events(self) -> Any:
         """Named events."""
         return self.study.events()
+
+    @cached_property
+    def outcomes(self) -> dict[str, NDArray[np.float64]]:
+        """Outcomes of simulated paths, arrays of books x paths."""
+        frame = self.study.to_frame()
+        shape = (-1, len(self.study.books), int(self.study.raw["n_paths"]))
+        values = frame["value"].to_numpy().reshape(shape)
+        items = frame["item"].to_numpy()[:: shape[1] * shape[2]]
+        return dict(zip(items.tolist(), values, strict=True))
+
+    @cached_property
+    def recorded(self) -> NDArray[np.float64]:
+        """Equity of the recorded paths of a simulation, paths x books x sessions, USD."""
+        equity = self.study.equity()
+        paths = equity.index.get_level_values("path").nunique()
+        if not paths:
+            return np.zeros((0, len(self.study.books), 0))
+        return equity.to_numpy().reshape(paths, -1, len(self.study.books)).transpose(0, 2, 1)
 
     @cached_property
     def daily(self) -> dict[str, NDArray[np.float64]]:
@@ -78,9 +97,17 @@ class Facts:
 
     @cached_property
     def days(self) -> pd.DatetimeIndex:
-        """Sessions."""
+        """Sessions; of a simulation those of one recorded path."""
+        import pandas as pd
+
         index: Any = self.study.equity().index
-        return index
+        if self.simulated:
+            index = (
+                index[index.get_level_values("path") == index[0][0]].get_level_values("day")
+                if len(index)
+                else []
+            )
+        return pd.DatetimeIndex(index)
 
     @cached_property
     def buckets(self) -> list[str]:
@@ -122,8 +149,8 @@ class Facts:
     def cuts(self) -> NDArray[np.int64]:
         """Last sessions of the stretches that are one point of a picture each."""
         n = len(self.days)
-        step = -(-n // _MOST_POINTS)
-        return np.unique(np.r_[np.arange(step - 1, n, step), n - 1])
+        step = max(1, -(-n // _MOST_POINTS))
+        return np.unique(np.r_[np.arange(step - 1, n, step), n - 1]) if n else np.zeros(0, np.int64)
 
     def labels(self) -> list[str]:
         """Dates of the points of pictures."""

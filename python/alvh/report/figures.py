@@ -68,7 +68,9 @@ def bars(name: str, labels: Sequence[object], values: Any, index: int, **setting
     }
 
 
-def grid(x: Sequence[object], y: Sequence[object], z: Any, texts: Any, limit: float, unit: str) -> dict[str, Any]:
+def grid(
+    x: Sequence[object], y: Sequence[object], z: Any, texts: Any, limit: float, unit: str
+) -> dict[str, Any]:
     """Draw cells coloured from loss to gain, symmetric around nothing."""
     return {
         "type": "heatmap",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,15 +25,17 @@ _MOST_LINES = 4
 def events_section(facts: Facts) -> Section:
     """Named events: what condors and layers earned, how long it took to recover."""
     section = Section("events", "When it mattered: named events")
+    if facts.simulated:
+        return section.add(text("Named events belong to history: replay one for them.", css="missing"))
     events = facts.events
     covered = events[events["skipped"] == ""]
     rows, css = [], []
     days = facts.days.to_numpy()
     for _, event in covered.iterrows():
-        book = facts.index(str(event["book"]))
+        index = facts.index(str(event["book"]))
         inside = (days >= np.datetime64(event["start"])) & (days <= np.datetime64(event["end"]))
         condor, layers = (
-            sum(float(facts.daily[f"pnl:{name}"][book, inside].sum()) for name in names)
+            sum(float(facts.daily[f"pnl:{name}"][index, inside].sum()) for name in names)
             for names in (CONDOR_LEGS, facts.layers)
         )
         recover = float(event["sessions_to_recover"])
@@ -67,10 +69,12 @@ def events_section(facts: Facts) -> Section:
         caption = "P&L in the windows of named events, thousand USD."
         axes = layout("P&L, thousand USD", xaxis=axis(type="category"), barmode="group")
         section.add(Figure("events", caption, traces, axes, 360))
-        section.add(table(head, rows, "Scorecard per event and book (total includes costs and interest)", css))
+        section.add(
+            table(head, rows, "Scorecard per event and book (total includes costs and interest)", css)
+        )
     reasons = events[events["skipped"] != ""].groupby("skipped", sort=False)["event"].agg(", ".join)
-    for reason, names in reasons.items():
-        section.add(text(f"{reason}: {names}", css="small"))
+    for reason, missed in reasons.items():
+        section.add(text(f"{reason}: {missed}", css="small"))
     return section
 
 
@@ -78,8 +82,8 @@ def layers_section(facts: Facts) -> Section:
     """Contracts per layer over the term structure of volatility."""
     section = Section("layers", "The layers through time")
     market = facts.study.market
-    if facts.subject is None:
-        return section.add(text("Not measured: needs a hedged book.", css="missing"))
+    if facts.subject is None or facts.simulated:
+        return section.add(text("Not measured: needs a hedged book over one history.", css="missing"))
     traces = []
     names = {"vix": "VIX", "vix3m": "VIX3M", "vx1": "first VIX future", "vx2": "second VIX future"}
     if market is not None:
@@ -100,8 +104,8 @@ def layers_section(facts: Facts) -> Section:
         hovermode="x unified",
     )
     caption = (
-        f"Above: levels of volatility. Below: contracts that {facts.subject} holds at the close, layer on layer. A curve "
-        "that turns (the first future above the second) is where a hedge is paid for."
+        f"Above: levels of volatility. Below: contracts that {facts.subject} holds at the close, layer on layer. A "
+        "curve that turns (the first future above the second) is where a hedge is paid for."
     )
     return section.add(Figure("layers", caption, traces, axes, 480))
 
@@ -121,7 +125,9 @@ def slide_section(facts: Facts) -> Section:
     section = Section("slide", "If the market moved at once")
     slide = facts.study.risk_slide
     if slide is None or slide.empty or facts.shown not in set(slide["book"]):
-        return section.add(text("Not measured: the study has no marks to shock, or no option was held.", css="missing"))
+        return section.add(
+            text("Not measured: the study has no marks to shock, or no option was held.", css="missing")
+        )
     own = slide[slide["book"] == facts.shown]
     day = own["day"].iloc[0]
     section.add(
@@ -131,7 +137,9 @@ def slide_section(facts: Facts) -> Section:
         )
     )
     for when, title in (("now", "at once"), ("next session", "one session later")):
-        section.add(_slide_grid(own[own["when"] == when], f"slide-{when.split()[0]}", f"{facts.shown}, {title}"))
+        section.add(
+            _slide_grid(own[own["when"] == when], f"slide-{when.split()[0]}", f"{facts.shown}, {title}")
+        )
     now = own[own["when"] == "now"]
     if set(now["bucket"]) - set(CONDOR_LEGS):
         parts = now.assign(bucket=now["bucket"].where(~now["bucket"].isin(CONDOR_LEGS), "condors"))
@@ -163,7 +171,7 @@ def _slide_grid(own: pd.DataFrame, key: str, title: str) -> Figure:
 def waterfall_section(facts: Facts) -> Section:
     """Where the P&L came from; the parts sum to it exactly."""
     section = Section("waterfall", "Where the P&L came from")
-    attribution = facts.study.attribution()
+    attribution: Any = facts.study.attribution()
     for position, book in enumerate(dict.fromkeys((facts.base, facts.shown))):
         own = attribution.loc[book]
         parts = {name: float(own[name]) for name in facts.buckets if own[name] != 0.0}
@@ -182,7 +190,9 @@ def waterfall_section(facts: Facts) -> Section:
             "showlegend": False,
         }
         axes = layout("thousand USD", xaxis=axis(type="category"))
-        section.add(Figure(f"waterfall-{position}", f"P&L of {book} by leg, layer and cost.", [trace], axes, 340))
+        section.add(
+            Figure(f"waterfall-{position}", f"P&L of {book} by leg, layer and cost.", [trace], axes, 340)
+        )
     rows = [(book, *(number(float(x), 0) for x in attribution.loc[book])) for book in facts.order()]
     head = ("book", *(name.replace("_", " ") for name in facts.buckets))
     return section.add(table(head, rows, "P&L by bucket, USD; each row sums to the change of the equity"))
@@ -192,9 +202,13 @@ def phases_section(facts: Facts) -> Section:
     """Market phases, where a policy told them apart."""
     section = Section("phases", "Phases")
     decisions = facts.study.decisions()
+    if decisions.empty:
+        decisions = decisions.assign(rule="")
     own = decisions[(decisions["book"] == facts.shown) & decisions["rule"].str.startswith("phase")]
     if own.empty:
-        return section.add(text("Not measured: needs a book whose policy tells phases apart (adaptive).", css="missing"))
+        return section.add(
+            text("Not measured: needs a book whose policy tells phases apart (adaptive).", css="missing")
+        )
     counts = own.groupby("rule").size()
     items = "".join(f"<li>{escape(str(name))}: {count:,}</li>" for name, count in counts.items())
     return section.add(f"<ul>{items}</ul>")

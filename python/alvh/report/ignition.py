@@ -20,6 +20,8 @@ _MOST_EPISODES = 50
 
 def ignition_section(signal: Signal | None) -> Section:
     """Score through time and the episodes."""
+    import pandas as pd
+
     section = Section("ignition", "Momentum ignition")
     if signal is None:
         return section.add(text("Not measured: no tape or signal was given to this report.", css="missing"))
@@ -30,7 +32,7 @@ def ignition_section(signal: Signal | None) -> Section:
         starts = np.arange(0, len(timeline), step)
         # The highest score of each stretch, so that thinning hides no alarm.
         score = np.maximum.reduceat(np.nan_to_num(timeline["score"].to_numpy(dtype=np.float64)), starts)
-        times = timeline.index[starts].strftime("%Y-%m-%d %H:%M:%S.%f").tolist()
+        times = pd.DatetimeIndex(timeline.index[starts]).strftime("%Y-%m-%d %H:%M:%S.%f").tolist()
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "lines",
@@ -40,9 +42,15 @@ def ignition_section(signal: Signal | None) -> Section:
             "line": {"color": "@c0", "width": 1.5},
         }
         axes = layout("score, 0 to 100", xaxis=axis(type="date"))
-        section.add(Figure("ignition", "Score of the detector, UTC; highest of each stretch.", [trace], axes, 320))
+        section.add(
+            Figure("ignition", "Score of the detector, UTC; highest of each stretch.", [trace], axes, 320)
+        )
     if len(episodes):
-        names = [name for name in ("onset", "detected", "peak", "end", "side", "score", "outcome") if name in episodes]
+        names = [
+            name
+            for name in ("onset", "detected", "peak", "end", "side", "score", "outcome")
+            if name in episodes
+        ]
         rows = [[_shown(row[name]) for name in names] for _, row in episodes.head(_MOST_EPISODES).iterrows()]
         section.add(table(names, rows, f"Episodes (first {min(len(episodes), _MOST_EPISODES)})"))
     return section

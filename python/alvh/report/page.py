@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-_EDUCATION = "For education. Not advice to buy or sell anything; measured results are of the past or of a model."
+_EDUCATION = (
+    "For education. Not advice to buy or sell anything; measured results are of the past or of a model."
+)
 
 
 def page(study: Study, signal: Signal | None = None) -> str:
@@ -83,14 +85,18 @@ def _asset(name: str) -> str:
 def _document(facts: Facts, sections: list[Section], data: list[str], scripts: list[str]) -> str:
     # Only these two scripts may run, and nothing may be fetched: a page that was tampered with stays dumb.
     hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
     )
     policy = f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:"
     study = facts.study
-    span = f"{facts.days[0]:%Y-%m-%d} to {facts.days[-1]:%Y-%m-%d}"
+    if facts.simulated:
+        span = f"{study.raw['n_paths']:,} simulated paths of {study.raw['sessions']:,} sessions"
+    else:
+        span = f"{len(facts.days):,} sessions {facts.days[0]:%Y-%m-%d} to {facts.days[-1]:%Y-%m-%d}"
     names = ", ".join(facts.order())
     title = f"Does the hedge do what is claimed? {len(study.books)} books, {span}"
-    lead = f"{len(facts.days):,} sessions {span}; books: {names if len(names) < 90 else names[:89] + '…'}. {_EDUCATION}"
+    lead = f"{span}; books: {names if len(names) < 90 else names[:89] + '…'}. {_EDUCATION}"
     links = "".join(f'<a href="#{section.key}">{escape(_short(section))}</a>' for section in sections)
     body = "\n".join(section.html() for section in sections)
     versions: dict[str, Any] = study.provenance
