@@ -61,6 +61,8 @@ pub enum Domain {
     ModelPrice = 21,
     /// Clock and sizes of the jumps of the market model.
     ModelJumps = 22,
+    /// Highest and lowest price between two steps of the market model.
+    ModelExtremes = 23,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).

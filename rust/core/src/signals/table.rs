@@ -111,7 +111,7 @@ impl SignalTable {
 /// # Errors
 /// `Interrupted` when `poll` says so.
 pub fn compute<S: MarketSource>(
-    source: &S,
+    source: &mut S,
     path: usize,
     config: &SignalConfig,
     every_step: bool,

@@ -4,9 +4,12 @@
 //! order, so block size, shards, threads and instruction set change no bit of a result.
 
 pub mod hc1;
-mod lanes;
+pub(crate) mod lanes;
 pub mod paths;
-mod workers;
+pub(crate) mod scheme;
+pub mod study;
+pub(crate) mod workers;
+pub mod world;
 
 pub use alvh_simd::InstructionSet;
 

@@ -1,10 +1,15 @@
 //! One account on one path: settles, marks, trades and decides, step by step.
 
 mod condor;
+mod condor_tactics;
+mod hedge_tactics;
 mod index;
+mod layer_rules;
 mod layers;
 mod margin;
+mod recycling;
 mod settle;
+mod tactics;
 
 use crate::book::Book;
 use crate::calendar::listing::ListedExpiry;
@@ -13,12 +18,13 @@ use crate::engine::ledger::{Account, Lot, bucket, unit_cents};
 use crate::engine::legs::LegTable;
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
-use crate::instrument::{Day, Instrument};
+use crate::instrument::{CENTS_PER_USD, Day, Instrument};
 use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::signals::Reading;
+use crate::statistics::DrawdownTracker;
 
 /// What all accounts of a path share on one step.
 pub struct Step<'a, M: Marks> {
@@ -57,6 +63,17 @@ struct Condor {
     break_even: (f64, f64),
     crossed: (bool, bool),
     exit: Option<u16>,
+    /// Position of the first condor of a chain of rolls.
+    chain: i64,
+    /// Distances of the short put and the short call from spot at entry, points.
+    distance: (f64, f64),
+    /// Credit of the put vertical in cents.
+    put_credit: i64,
+    /// Cash of partial closings in cents, before fees.
+    trimmed: i64,
+    /// Session in which it was rolled to a few days.
+    rolled: Option<Day>,
+    tactic: Option<condor_tactics::Tactic>,
 }
 
 /// A hedge layer and what it holds.
@@ -66,8 +83,15 @@ struct Layer {
     expiry: Option<Day>,
     position: i64,
     contracts: i64,
+    bought: Day,
     roll_due: bool,
     roll_held: bool,
+    /// Cents paid for what is held, fees aside.
+    cost: i64,
+    /// Condors behind the size at the latest purchase.
+    condors: f64,
+    /// Contracts bought from recycled gains on top of the size.
+    extra: i64,
 }
 
 /// The contracts of a layer with their signs, and their expiry.
@@ -95,6 +119,7 @@ pub struct BookAccount {
     condors: Vec<Condor>,
     layers: Vec<Layer>,
     layer_buckets: Vec<u16>,
+    rises: layer_rules::Rises,
     stranded: Vec<Lot>,
     index: Option<Lot>,
     snapshot: Option<Snapshot>,
@@ -106,10 +131,14 @@ pub struct BookAccount {
     called: bool,
     collateral_contracts: i64,
     session_low_excess: i64,
-    peak: i64,
-    hedge_pnl: i64,
+    /// In cents, which a double holds exactly.
+    drawdown: DrawdownTracker,
+    sessions: i64,
+    last_equity: i64,
     outcome: Outcome,
     pnl_row: Vec<i64>,
+    /// What the adaptive rules remember; `None` in books without them.
+    tactics: Option<Box<tactics::Tactics>>,
 }
 
 impl BookAccount {
@@ -123,6 +152,7 @@ impl BookAccount {
             condors: Vec::new(),
             layers: vec![Layer::default(); n_layers],
             layer_buckets,
+            rises: layer_rules::Rises::new(book),
             stranded: Vec::new(),
             index: None,
             snapshot: None,
@@ -134,10 +164,18 @@ impl BookAccount {
             called: false,
             collateral_contracts: 0,
             session_low_excess: i64::MAX,
-            peak: capital,
-            hedge_pnl: 0,
-            outcome: Outcome { final_equity: capital, ..Outcome::default() },
+            drawdown: DrawdownTracker::new(capital as f64),
+            sessions: 0,
+            last_equity: capital,
+            outcome: Outcome {
+                final_equity: capital,
+                min_excess: i64::MAX,
+                worst_session: i64::MAX,
+                pnl: vec![0; n_buckets],
+                ..Outcome::default()
+            },
             pnl_row: Vec::new(),
+            tactics: tactics::Tactics::new(book),
         }
     }
 
@@ -232,6 +270,7 @@ impl BookAccount {
                 None => index += 1,
             }
         }
+        self.execute_tactics(book, step, &known);
         let session_time = |seconds: i32| step.state.seconds >= seconds || step.state.is_close;
         let (hedge_time, entry_time) = (
             book.hedge.as_ref().is_some_and(|hedge| session_time(hedge.trade_seconds)),
@@ -274,6 +313,7 @@ impl BookAccount {
             signals: step.signals,
         };
         policy.decide(book, &view, &mut self.targets);
+        self.plan_tactics(book, step);
         let (state, path) = (step.state, step.path);
         // The vector of the step before is used again.
         let mut targets = self.snapshot.take().map_or_else(|| Targets::base(0), |known| known.targets);
@@ -298,11 +338,23 @@ impl BookAccount {
     fn close_session<M: Marks>(&mut self, step: &mut Step<'_, M>, equity: i64, requirement: i64) {
         let mut pnl = std::mem::take(&mut self.pnl_row);
         self.account.take_pnl(&mut pnl);
-        self.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
-        self.peak = self.peak.max(equity);
-        self.outcome.max_drawdown = self.outcome.max_drawdown.max(self.peak - equity);
-        self.outcome.final_equity = equity;
-        self.outcome.hedge_pnl = self.hedge_pnl;
+        let earned = equity - self.last_equity;
+        self.last_equity = equity;
+        self.drawdown.update(self.sessions, equity as f64);
+        self.sessions += 1;
+        let outcome = &mut self.outcome;
+        outcome.final_equity = equity;
+        outcome.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
+        outcome.min_excess = outcome.min_excess.min(self.session_low_excess);
+        outcome.worst_session = outcome.worst_session.min(earned);
+        let in_usd = |cents: i64| cents as f64 / CENTS_PER_USD;
+        let (all, excess) = (in_usd(earned), in_usd(earned - pnl[bucket::INTEREST as usize]));
+        outcome.squares += all * all;
+        outcome.excess_squares += excess * excess;
+        outcome.downside_squares += if excess < 0.0 { excess * excess } else { 0.0 };
+        for (total, cents) in outcome.pnl.iter_mut().zip(&pnl) {
+            *total += cents;
+        }
         if let Some(record) = step.record.as_deref_mut() {
             let series: &mut BookSeries = &mut record.books[self.book_index as usize];
             series.equity.push(equity);
@@ -317,7 +369,7 @@ impl BookAccount {
     }
 
     fn record_trade<M: Marks>(
-        &self,
+        &mut self,
         step: &mut Step<'_, M>,
         leg: &OrderLeg,
         fill: &orders::LegFill,
@@ -325,6 +377,10 @@ impl BookAccount {
         position: i64,
         rule: u16,
     ) {
+        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
+        if bucket >= bucket::FIRST_LAYER {
+            self.outcome.hedge_costs += fill.fee_cents + slippage_cents;
+        }
         let hypothetical = bucket >= bucket::FIRST_LAYER && leg.quote.flags & flag::HYPOTHETICAL != 0;
         if hypothetical {
             self.note(step, incident::HYPOTHETICAL, leg.contracts as f64);
@@ -339,7 +395,7 @@ impl BookAccount {
                 mid: leg.quote.mid,
                 price: fill.price,
                 fee_cents: fill.fee_cents,
-                slippage_cents: leg.contracts * (fill.price_cents - fill.mid_cents),
+                slippage_cents,
                 bucket,
                 position,
                 rule,
@@ -355,6 +411,12 @@ impl BookAccount {
 
     /// What is kept of this book.
     pub fn outcome(&self) -> Outcome {
-        self.outcome
+        let drawdown = self.drawdown.clone().finish(self.sessions - 1);
+        Outcome {
+            max_drawdown: drawdown.usd as i64,
+            drawdown_fraction: drawdown.fraction,
+            drawdown_sessions: drawdown.sessions,
+            ..self.outcome.clone()
+        }
     }
 }
