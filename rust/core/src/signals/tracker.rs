@@ -94,6 +94,8 @@ struct Fold {
     realised_returns: Window,
     move_returns: Window,
     realised: f64,
+    /// HV20, decimal.
+    range_vol: f64,
     highs: Window,
     ad_highs: Window,
     last_vix: f64,
@@ -131,6 +133,7 @@ impl Fold {
             realised_returns: Window::new(config.phase.realised_window),
             move_returns: Window::new(config.phase.move_window),
             realised: f64::NAN,
+            range_vol: f64::NAN,
             highs: Window::new(config.phase.high_window),
             ad_highs: Window::new(config.ad_window),
             last_vix: f64::NAN,
@@ -213,6 +216,7 @@ impl Fold {
         }
         self.last_close = spot;
         self.realised = self.realised_returns.deviation() * SESSIONS_PER_YEAR.sqrt();
+        self.range_vol = self.range_returns.deviation() * SESSIONS_PER_YEAR.sqrt();
         self.highs.push(spot);
         self.ad_highs.push(spot);
         self.last_vix = vix;
@@ -256,8 +260,7 @@ impl Fold {
     fn read_prices(&mut self, config: &SignalConfig, state: &MarketState, path: usize) {
         let reading = &mut self.reading;
         reading.value[signal::VIX_LEVEL] = config.vix_level.at(state.vix_quoted[path]);
-        let realised = self.range_returns.deviation() * SESSIONS_PER_YEAR.sqrt();
-        reading.daily_range = config.edr_multiple * expected_daily_range(state.vix9d[path], 100.0 * realised);
+        reading.daily_range = config.edr_multiple * expected_daily_range(state.vix9d[path], 100.0 * self.range_vol);
         reading.value[signal::EDR] = config.edr.at(reading.daily_range);
         let carry = term_structure(state, path, config.carry_source);
         reading.term_structure = carry;
