@@ -76,6 +76,7 @@ impl PyHistory {
             bar_spot: column(columns, "bar_spot")?,
             bar_vix: column(columns, "bar_vix")?,
             bar_vx,
+            ..HistoryColumns::default()
         };
         let options = HistoryOptions { open_step, mid_morning };
         let inner = door::enter(py, |_| HistorySource::new(columns, options))?;
