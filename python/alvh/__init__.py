@@ -27,8 +27,10 @@ _LAZY: dict[str, str] = {
     "Market": "alvh.market",
     "MotionPolicy": "alvh.policy",
     "Signal": "alvh.ignition",
+    "SignalConfig": "alvh._signal_config",
     "Study": "alvh.study",
     "Tape": "alvh.events",
+    "UserSignal": "alvh._signal_config",
     "ablate": "alvh._ablation",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
@@ -59,6 +61,7 @@ _MODULES = frozenset(
         "ignition",
         "marks",
         "policy",
+        "signals",
         "simulation",
     }
 )

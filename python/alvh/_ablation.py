@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,8 +128,14 @@ RULE_IDS: dict[str, tuple[str, ...]] = {
 
 def _variants(policy: AdaptivePolicy) -> dict[str, tuple[str, AdaptivePolicy]]:
     """Build the policy without each of its rules and without each group of its signals."""
-    rules = {name: ("rule", policy.without(name)) for name in SWITCHES if getattr(policy, name)}
-    return rules
+    variants = {name: ("rule", policy.without(name)) for name in SWITCHES if getattr(policy, name)}
+    weights = policy.signals.weights
+    for group in (field.name for field in dataclasses.fields(weights)):
+        if getattr(weights, group) > 0.0:
+            mute: dict[str, Any] = {group: 0.0}
+            signals = dataclasses.replace(policy.signals, weights=dataclasses.replace(weights, **mute))
+            variants[f"signals: {group}"] = ("signals", dataclasses.replace(policy, signals=signals))
+    return variants
 
 
 def _negated(row: dict[str, float], name: str) -> list[float]:

@@ -7,10 +7,15 @@ is a field; docs/rules says where it comes from.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from alvh import _core
 from alvh._part import Part
+from alvh._signal_config import SignalConfig
 from alvh.errors import ConfigError
 
 __all__ = [
@@ -80,6 +85,8 @@ class AdaptivePolicy(Part):
         No new condors above `gate_vix` while volatility expands, and until it is below again.
     fair_value_shift : bool
         Short strikes move one step away from a stretched valuation.
+    signals : SignalConfig
+        Signals and phases that the rules read.
     outer_slope, longer_slope : float
         Growth of the multiplier per unit of the hedge score: outer layer, all others.
     multiplier_max : float
@@ -164,6 +171,7 @@ class AdaptivePolicy(Part):
     time_shift_condor: bool = True
     expansion_gate: bool = True
     fair_value_shift: bool = True
+    signals: SignalConfig = field(default_factory=SignalConfig)
     outer_slope: float = 1.0
     longer_slope: float = 0.5
     multiplier_max: float = 2.0
@@ -222,6 +230,50 @@ class AdaptivePolicy(Part):
             One key, the name.
         """
         return {"adaptive": self._encode()}
+
+    def multipliers(
+        self,
+        score: float = 0.0,
+        quick_ratio: float = math.nan,
+        *,
+        quorum: bool = True,
+        press: float = 0.0,
+        shift: bool = False,
+        scale: float = 1.0,
+        base: Sequence[float] = (4.0, 4.0, 2.0),
+        exchange: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> tuple[float, ...]:
+        """Target of the hedge by the signals alone, before rounding, hysteresis, limits and cash.
+
+        Parameters
+        ----------
+        score : float
+            Hedge score H, 0..1; counts with the quorum only.
+        quick_ratio : float
+            Quick ratio over its median; NaN where it is not known.
+        quorum : bool
+            At least two groups of signals stand.
+        press : float
+            Steps added to the outer multiplier in the present cash press.
+        shift : bool
+            Beta-vega is shifted outward.
+        scale : float
+            What the caps leave.
+        base : sequence of float
+            Base sizes of the layers, short tenor to long.
+        exchange : sequence of float
+            Outer contracts with the beta-vega of one contract of each layer.
+
+        Returns
+        -------
+        tuple of float
+            Multiplier of each layer's base size.
+        """
+        text = json.dumps(self._encode())
+        found = _core.policy_multipliers(
+            text, score, quick_ratio, quorum, press, shift, scale, list(base), list(exchange)
+        )
+        return tuple(found)
 
     def only(self, *switches: str) -> AdaptivePolicy:
         """Copy with these rules on and all others off.

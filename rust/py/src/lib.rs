@@ -18,6 +18,7 @@ mod model;
 mod order_flow;
 mod policy;
 mod pricing;
+mod signals;
 mod simulate;
 mod statistics;
 mod surface;
@@ -39,6 +40,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     model::register(module)?;
     policy::register(module)?;
     pricing::register(module)?;
+    signals::register(module)?;
     simulate::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
