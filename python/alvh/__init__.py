@@ -58,6 +58,7 @@ _MODULES = frozenset(
         "capi",
         "decisions",
         "events",
+        "governance",
         "ignition",
         "marks",
         "policy",

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::costs::CostConfig;
 use crate::error::{Error, Fault, Result};
-use crate::phase::PhaseConfig;
+use crate::policy::{AdaptivePolicy, BreakoutPolicy, MotionPolicy, Rules};
 use crate::policy::{AdaptivePolicy, BreakoutPolicy, MotionPolicy, Rules};
 use crate::signals::{GroupWeights, UserSignal, parse_signal_config};
 
@@ -627,8 +627,7 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
     }
 }
 
-/// Reads an object from JSON, field by name.
-/// Reads one configuration object from JSON without checking its values.
+/// Reads an object from JSON, field by name, without checking its values.
 ///
 /// # Errors
 /// `Config` when the text is no such object.
