@@ -116,8 +116,7 @@ def by_session_frame(usable: list[str]) -> pd.DataFrame:
     n = len(usable)
     starts = pd.DatetimeIndex(SESSIONS[:n]).tz_localize("America/New_York") + pd.Timedelta("9h30min")
     never = pd.DatetimeIndex([pd.NaT] * n, tz="UTC")
-    armed = never.to_series(index=range(n))
-    armed.iloc[0] = pd.Timestamp("2016-03-01 15:00", tz="UTC")
+    armed = pd.DatetimeIndex(["2016-03-01 15:00", None, None], tz="UTC")
     return pd.DataFrame(
         {
             "start": starts.tz_convert("UTC"),
@@ -128,14 +127,14 @@ def by_session_frame(usable: list[str]) -> pd.DataFrame:
             "episodes": [1, 0, 0],
             "confirmed": [0, 0, 0],
             "armed": [4.0, 0.0, 0.0],
-            "first_armed": armed.to_numpy(),
+            "first_armed": armed,
             "first_ignited": never,
             "scored": [1.0, 1.0, 1.0],
             "is_complete": True,
             "usable_from": pd.DatetimeIndex(usable).tz_localize("America/New_York").tz_convert("UTC"),
         },
         index=pd.DatetimeIndex(SESSIONS[:n], name="session"),
-    ).assign(first_armed=lambda f: pd.DatetimeIndex(f["first_armed"]).tz_localize("UTC"))
+    )
 
 
 def test_a_frame_of_by_session_is_taken_as_it_is() -> None:

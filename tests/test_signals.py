@@ -43,7 +43,7 @@ def test_the_twin_agrees_over_a_thousand_random_histories(chunk: int) -> None:
         rng = np.random.default_rng([2026, index])
         is_bars = index >= N_DAILY
         every = int(rng.choice([1, 1, 3, 15]))
-        n = int(rng.integers(25, 45)) if is_bars else int(rng.integers(30, 75))
+        n = int(rng.integers(20, 36)) if is_bars else int(rng.integers(25, 60))
         history = History(signal_histories.random_columns(rng, n, every=every, bars=is_bars))
         config = signal_histories.random_config(rng, step=is_bars)
         table = signals.compute(history, config, every_step=True)
@@ -106,8 +106,8 @@ def test_golden_expected_daily_range() -> None:
     assert daily_range == pytest.approx(1.160, abs=5e-4)
     assert daily_range / 100.0 * 7_138.80 == pytest.approx(82.8, abs=0.05)
     assert table["edr"].iloc[-1] == 1.0
-    plain = signals.compute(history)["edr"].iloc[-1]
-    assert plain == pytest.approx((1.160 / 1.026 - 0.94) / 0.16, abs=5e-3)
+    plain = signals.compute(history)["daily_range"].iloc[-1]
+    assert plain == pytest.approx(daily_range / 1.026, rel=1e-14)
 
 
 def test_ramps_at_published_levels() -> None:
