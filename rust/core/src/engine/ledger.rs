@@ -27,7 +27,16 @@ pub mod bucket {
 /// Value of one contract in cents at a price in points.
 #[inline]
 pub fn unit_cents(instrument: Instrument, points: f64) -> i64 {
-    (points * instrument.multiplier() * 100.0).round() as i64
+    rounded(points * instrument.multiplier() * 100.0)
+}
+
+/// The nearest whole number, half away from zero; as `x.round() as i64`, without a call where there is no instruction.
+#[inline]
+fn rounded(x: f64) -> i64 {
+    let whole = x as i64;
+    // Exact below 2^53; what lies beyond has no fraction.
+    let rest = x - whole as f64;
+    whole.saturating_add(i64::from(rest >= 0.5) - i64::from(rest <= -0.5))
 }
 
 /// A number of contracts of one leg.
@@ -176,6 +185,19 @@ mod tests {
                 let equity = account.cash + lots.iter().map(|lot| lot.value).sum::<i64>();
                 assert_eq!(equity - start, earned);
             }
+        }
+    }
+
+    #[test]
+    fn cents_are_rounded_half_away_from_zero() {
+        let mut noise = Noise(3);
+        let mut check = |x: f64| assert_eq!(rounded(x), x.round() as i64, "{x}");
+        for x in [0.0, -0.0, 0.5, -0.5, 0.499_999_999_999_999_94, 1.5, -2.5, 1e15 + 0.5, 9e18, -9e18, 1e300, f64::NAN] {
+            check(x);
+            check(-x);
+        }
+        for _ in 0..100_000 {
+            check(noise.below(1 << 30) as f64 * 0.015_625 - 1e6);
         }
     }
 

@@ -9,12 +9,15 @@ pub mod legs;
 pub mod orders;
 pub mod record;
 pub mod scan;
+pub mod shared;
 
-use account::{BookAccount, Step};
+use account::{BookAccount, Growth, Step};
 use legs::LegTable;
 use record::{BookSeries, Partial, Record};
+use shared::SharedMarks;
 
 use crate::book::{Book, RESERVED_BUCKETS};
+use crate::calendar::listed::Today;
 use crate::error::{Error, Fault, Result};
 use crate::instrument::Instrument;
 use crate::market::state::{SettlementSource, SettlementValue};
@@ -125,6 +128,8 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
     let mut trackers = Trackers::new(policy, books, n_paths);
     let mut state = MarketState::default();
+    let marks = &mut SharedMarks::new(marks);
+    let mut growth = Growth::default();
     let mut clamped = 0;
     for step_index in 0..source.n_steps() {
         if step_index % POLL_STEPS == 0 && !poll() {
@@ -133,6 +138,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         source.fill(step_index, &mut state);
         marks.prepare(&state);
         trackers.push(&state);
+        let today = Today::new(state.day);
         for phase in [Phase::Settle, Phase::Trade] {
             if phase == Phase::Trade {
                 clamped += legs.mark(marks, &state);
@@ -142,7 +148,8 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                     realised[path].push(state.spot[path]);
                 }
                 // Most steps settle nothing, and a settlement may have to be estimated.
-                let [spx_settlement, vix_settlement] = if phase == Phase::Settle && legs.settles(path, state.day) {
+                let settles = phase == Phase::Settle && legs.settles(path, state.day);
+                let [spx_settlement, vix_settlement] = if settles {
                     [source.spx_settlement(step_index, path), source.vix_settlement(step_index, path)]
                 } else {
                     [SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback }; 2]
@@ -153,6 +160,9 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         path,
                         marks,
                         legs: &mut legs,
+                        today: &today,
+                        growth: &mut growth,
+                        settles,
                         spx_settlement,
                         vix_settlement,
                         realised_vol: realised[path].value,

@@ -12,16 +12,18 @@ mod settle;
 mod tactics;
 
 use crate::book::Book;
+use crate::calendar::listed::Today;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
-use crate::engine::ledger::{Account, Lot, bucket, unit_cents};
-use crate::engine::legs::LegTable;
+use crate::engine::ledger::{Account, Lot, bucket};
+use crate::engine::legs::{LegMark, LegTable};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
 use crate::instrument::{CENTS_PER_USD, Day, Instrument};
 use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
+use crate::math;
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::signals::Reading;
 use crate::statistics::DrawdownTracker;
@@ -36,6 +38,12 @@ pub struct Step<'a, M: Marks> {
     pub marks: &'a mut M,
     /// Legs of the block.
     pub legs: &'a mut LegTable,
+    /// What schedules ask of the day.
+    pub today: &'a Today,
+    /// Growth of cash since the step before.
+    pub growth: &'a mut Growth,
+    /// A leg of the path has reached its expiry day.
+    pub settles: bool,
     /// AM settlement of SPX options; asked for only where a leg of the path has reached its expiry day.
     pub spx_settlement: SettlementValue,
     /// Settlement of VIX derivatives; as above.
@@ -46,6 +54,22 @@ pub struct Step<'a, M: Marks> {
     pub signals: &'a Reading,
     /// Where a recorded path writes.
     pub record: Option<&'a mut Record>,
+}
+
+/// exp(x) - 1 of the latest x: accounts of one market share it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Growth {
+    exponent: f64,
+    value: f64,
+}
+
+impl Growth {
+    fn of(&mut self, exponent: f64) -> f64 {
+        if exponent.to_bits() != self.exponent.to_bits() {
+            *self = Self { exponent, value: math::exp_m1(exponent) };
+        }
+        self.value
+    }
 }
 
 /// An open condor.
@@ -226,15 +250,14 @@ impl BookAccount {
         let Self { account, condors, layers, stranded, index, .. } = self;
         let mut unmarked = 0;
         let mut mark = |lot: &mut Lot| {
-            let instrument = step.legs.instrument(lot.slot);
-            let quote = step.legs.quote(lot.slot);
-            if quote.mid.is_finite() {
-                account.mark(lot, instrument.is_funded(), unit_cents(instrument, quote.mid));
-                if !instrument.is_funded() && step.state.is_close {
-                    account.pay_variation(lot, unit_cents(instrument, quote.mid));
-                }
-            } else {
+            let LegMark { cents, is_funded } = step.legs.cents(lot.slot);
+            let Some(cents) = cents else {
                 unmarked += 1;
+                return;
+            };
+            account.mark(lot, is_funded, cents);
+            if !is_funded && step.state.is_close {
+                account.pay_variation(lot, cents);
             }
         };
         condors.iter_mut().flat_map(|condor| condor.lots.iter_mut()).for_each(&mut mark);
@@ -245,6 +268,9 @@ impl BookAccount {
         }
         let (state, path) = (step.state, step.path);
         let extreme = |column: &[f64]| column.get(path).copied().filter(|x| x.is_finite()).unwrap_or(state.spot[path]);
+        if self.condors.is_empty() {
+            return;
+        }
         let (low, high) = (extreme(&state.low).min(state.spot[path]), extreme(&state.high).max(state.spot[path]));
         for condor in &mut self.condors {
             if condor.opened < state.day {
@@ -292,8 +318,7 @@ impl BookAccount {
 
     /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
     pub fn conclude<M: Marks, P: Policy>(&mut self, book: &Book, policy: &mut P, step: &mut Step<'_, M>) {
-        let requirement = self.condor_requirement() + self.futures_requirement(book, step);
-        let excess = self.excess(book, step);
+        let (requirement, excess) = self.requirement_and_excess(book, step);
         self.session_low_excess = self.session_low_excess.min(excess);
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {

@@ -16,7 +16,7 @@ impl BookAccount {
         if let Some(known) = &self.snapshot {
             let years = step.state.length_seconds as f64 / YEAR_SECONDS;
             if book.cash_earns_rate && known.rate.is_finite() {
-                let interest = (self.account.cash as f64 * math::exp_m1(known.rate * years)).round() as i64;
+                let interest = (self.account.cash as f64 * step.growth.of(known.rate * years)).round() as i64;
                 self.account.credit(bucket::INTEREST, interest);
             }
             if let Some(lot) = &self.index {
@@ -24,6 +24,9 @@ impl BookAccount {
                 let dividend = (held * math::exp_m1(known.dividend_yield * years)).round() as i64;
                 self.account.credit(bucket::PORTFOLIO, dividend);
             }
+        }
+        if !step.settles {
+            return;
         }
         self.settle_condors(step);
         self.settle_layers(step);
