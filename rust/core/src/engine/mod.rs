@@ -126,7 +126,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         })
         .collect();
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
-    let mut trackers = Trackers::new(policy, books, n_paths);
+    let mut trackers = Trackers::new(policy, books, source);
     let mut state = MarketState::default();
     let marks = &mut SharedMarks::new(marks);
     let mut growth = Growth::default();
