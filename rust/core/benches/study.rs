@@ -88,8 +88,7 @@ fn books() -> Vec<Book> {
         )
     };
     let layers = [layer("outer", 30, 21, 4), layer("middle", 110, 80, 4), layer("inner", 220, 190, 2)].join(",");
-    let hedge =
-        format!(r#"{{"layers":[{layers}],"per_condors":10.0,"rounding":"nearest","trade_seconds":57600}}"#);
+    let hedge = format!(r#"{{"layers":[{layers}],"per_condors":10.0,"rounding":"nearest","trade_seconds":57600}}"#);
     let book = |name: &str, hedge: &str| {
         let json = format!(
             r#"{{"name":"{name}","capital":500000.0,"condor":{{"dte":45,"dte_tolerance":null,"short_delta":0.16,
@@ -137,9 +136,8 @@ fn main() {
         let options = RunOptions { recorded: 0, scan_portfolio: false };
         let mut marks = Flat::default();
         let policy = &mut StaticPolicy;
-        let part =
-            engine::run(&mut source(first), &mut marks, policy, &books, first as u64, options, &mut || true)
-                .expect("a run");
+        let part = engine::run(&mut source(first), &mut marks, policy, &books, first as u64, options, &mut || true)
+            .expect("a run");
         total += part.outcomes.iter().flat_map(|path| &path.1).map(|outcome| outcome.final_equity).sum::<i64>();
     }
     let each = (spent(start) - before) / path_steps / books.len() as f64;
