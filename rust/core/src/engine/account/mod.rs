@@ -5,6 +5,9 @@ mod index;
 mod layers;
 mod margin;
 mod settle;
+mod tally;
+
+use tally::Tally;
 
 use crate::book::Book;
 use crate::calendar::listing::ListedExpiry;
@@ -13,13 +16,12 @@ use crate::engine::ledger::{Account, Lot, bucket, unit_cents};
 use crate::engine::legs::LegTable;
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
-use crate::instrument::{CENTS_PER_USD, Day, Instrument};
+use crate::instrument::{Day, Instrument};
 use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::signals::Reading;
-use crate::statistics::DrawdownTracker;
 
 /// What all accounts of a path share on one step.
 pub struct Step<'a, M: Marks> {
@@ -107,11 +109,7 @@ pub struct BookAccount {
     called: bool,
     collateral_contracts: i64,
     session_low_excess: i64,
-    /// In cents, which a double holds exactly.
-    drawdown: DrawdownTracker,
-    sessions: i64,
-    last_equity: i64,
-    outcome: Outcome,
+    tally: Tally,
     pnl_row: Vec<i64>,
 }
 
@@ -137,16 +135,7 @@ impl BookAccount {
             called: false,
             collateral_contracts: 0,
             session_low_excess: i64::MAX,
-            drawdown: DrawdownTracker::new(capital as f64),
-            sessions: 0,
-            last_equity: capital,
-            outcome: Outcome {
-                final_equity: capital,
-                min_excess: i64::MAX,
-                worst_session: i64::MAX,
-                pnl: vec![0; n_buckets],
-                ..Outcome::default()
-            },
+            tally: Tally::new(capital, n_buckets),
             pnl_row: Vec::new(),
         }
     }
@@ -171,7 +160,8 @@ impl BookAccount {
         self.condors.iter().map(|condor| condor.contracts).sum()
     }
 
-    fn note<M: Marks>(&self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+    fn note<M: Marks>(&mut self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+        self.tally.incidents[kind as usize] += 1;
         if let Some(record) = step.record.as_deref_mut() {
             let (day, seconds) = (step.state.day, step.state.seconds);
             record.incidents.push(Incident { book: self.book_index, day, seconds, kind, value });
@@ -269,7 +259,6 @@ impl BookAccount {
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {
             self.called = true;
-            self.outcome.margin_calls += 1;
             self.note(step, incident::MARGIN_CALL, excess as f64 / 100.0);
         }
         self.trigger_exits(book, step);
@@ -308,23 +297,8 @@ impl BookAccount {
     fn close_session<M: Marks>(&mut self, step: &mut Step<'_, M>, equity: i64, requirement: i64) {
         let mut pnl = std::mem::take(&mut self.pnl_row);
         self.account.take_pnl(&mut pnl);
-        let earned = equity - self.last_equity;
-        self.last_equity = equity;
-        self.drawdown.update(self.sessions, equity as f64);
-        self.sessions += 1;
-        let outcome = &mut self.outcome;
-        outcome.final_equity = equity;
-        outcome.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
-        outcome.min_excess = outcome.min_excess.min(self.session_low_excess);
-        outcome.worst_session = outcome.worst_session.min(earned);
-        let in_usd = |cents: i64| cents as f64 / CENTS_PER_USD;
-        let (all, excess) = (in_usd(earned), in_usd(earned - pnl[bucket::INTEREST as usize]));
-        outcome.squares += all * all;
-        outcome.excess_squares += excess * excess;
-        outcome.downside_squares += if excess < 0.0 { excess * excess } else { 0.0 };
-        for (total, cents) in outcome.pnl.iter_mut().zip(&pnl) {
-            *total += cents;
-        }
+        let excess = self.session_low_excess;
+        self.tally.close(&pnl, equity, requirement, excess, step.state.spot[step.path]);
         if let Some(record) = step.record.as_deref_mut() {
             let series: &mut BookSeries = &mut record.books[self.book_index as usize];
             series.equity.push(equity);
@@ -347,14 +321,13 @@ impl BookAccount {
         position: i64,
         rule: u16,
     ) {
-        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
-        if bucket >= bucket::FIRST_LAYER {
-            self.outcome.hedge_costs += fill.fee_cents + slippage_cents;
-        }
         let hypothetical = bucket >= bucket::FIRST_LAYER && leg.quote.flags & flag::HYPOTHETICAL != 0;
         if hypothetical {
             self.note(step, incident::HYPOTHETICAL, leg.contracts as f64);
         }
+        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
+        let value = leg.contracts.abs() as f64 * fill.price.abs() * leg.instrument.multiplier();
+        self.tally.fill(bucket, fill.fee_cents + slippage_cents, value);
         if let Some(record) = step.record.as_deref_mut() {
             record.trades.push(Trade {
                 book: self.book_index,
@@ -380,13 +353,7 @@ impl BookAccount {
     }
 
     /// What is kept of this book.
-    pub fn outcome(&self) -> Outcome {
-        let drawdown = self.drawdown.clone().finish(self.sessions - 1);
-        Outcome {
-            max_drawdown: drawdown.usd as i64,
-            drawdown_fraction: drawdown.fraction,
-            drawdown_sessions: drawdown.sessions,
-            ..self.outcome.clone()
-        }
+    pub fn outcome(self) -> Outcome {
+        self.tally.outcome()
     }
 }
