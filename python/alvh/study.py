@@ -15,10 +15,11 @@ from alvh._study_text import COLUMN, kusd, line, plain, rows, shorten, text_tabl
 from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
+    from alvh.decisions import Decisions
     from alvh.plot import StudyPlot
 
     Frame = pd.DataFrame | Callable[[], pd.DataFrame]
@@ -44,6 +45,8 @@ class Study:
         P&L in USD by share of the half-spread paid (index) and book (columns); P&L in USD by variant (index) and
         book (columns); requirement of the portfolio scan in USD by session (index) and book (columns). A callable
         makes its frame when it is first asked for.
+    market, risk_slide : optional
+        Levels of the market by session, like the frames above; and what reprices the books of a study under shocks.
     base : str, optional
         Book that the others are compared with: ``"unhedged"`` when there is one, else the first.
     seed : int
@@ -67,6 +70,7 @@ class Study:
     seed: int
     replicates: int
     _frames: dict[str, Frame | None]
+    _slide: Callable[[Study], pd.DataFrame] | None
     _sample: HistorySample | PathSample
     # How a simulation went, which is no part of its result.
     _run: Mapping[str, Any]
@@ -78,6 +82,8 @@ class Study:
         slippage: Frame | None = None,
         sensitivity: Frame | None = None,
         portfolio_margin: Frame | None = None,
+        market: Frame | None = None,
+        risk_slide: Callable[[Study], pd.DataFrame] | None = None,
         base: str = "",
         seed: int = 0,
         replicates: int = 2000,
@@ -85,7 +91,9 @@ class Study:
     ) -> None:
         frames = {"slippage": slippage, "sensitivity": sensitivity, "portfolio_margin": portfolio_margin}
         vars(self).update(raw={key: _frozen(value) for key, value in raw.items()})
-        vars(self).update(note=note, seed=seed, replicates=replicates, _frames=frames, _run=run or {})
+        frames |= {"market": market}
+        vars(self).update(note=note, seed=seed, replicates=replicates, _frames=frames, _slide=risk_slide)
+        vars(self).update(_run=run or {})
         base = base or ("unhedged" if "unhedged" in self.books else self.books[0])
         if base not in self.books:
             raise ConfigError("STA020", "Study", "base", repr(base), f"one of {', '.join(self.books)}")
@@ -133,6 +141,20 @@ class Study:
         Beside it stands the Reg-T requirement of :meth:`to_frame`. Source of the index moves: Cboe Rule 10.4.
         """
         return self._frame("portfolio_margin")
+
+    @property
+    def market(self) -> pd.DataFrame | None:
+        """Levels of the market by session (index): ``spx``, ``vix`` and what else the history has [points]."""
+        return self._frame("market")
+
+    @cached_property
+    def risk_slide(self) -> pd.DataFrame | None:
+        """P&L in USD per book and leg or layer under shocks of the index and of VIX, now and a session later.
+
+        Columns ``book``, ``day``, ``when``, ``bucket``, ``spot`` (relative), ``vix`` [points], ``pnl``; the positions
+        are those of one close, the last one at which most books hold options.
+        """
+        return None if self._slide is None else self._slide(self)
 
     # --- what was run ------------------------------------------------------------------------------
 
@@ -207,6 +229,33 @@ class Study:
         frame["reading"] = [self._reading(str(name), row) for name, row in frame.iterrows()]
         return frame
 
+    def claims(self, books: Sequence[str] | None = None) -> pd.DataFrame:
+        """Judge every published claim by what was measured.
+
+        Parameters
+        ----------
+        books : sequence of str, optional
+            Hedged books to judge; by default ``adaptive`` and ``static``, whether the study has them or not.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per claim, book and comparison: ``claim``, ``claimed``, ``book``, ``against``, ``estimate``,
+            ``low`` and ``high`` (95 %, as fractions), ``sample``, ``verdict`` (supported, not supported, undecided,
+            not measured), ``within`` (the interval lies inside the claimed range; None where there is no range),
+            ``coverage`` (measured share of such intervals that hold the truth; drawdowns of one history),
+            ``indicative`` (that share is below 90 %), ``why`` and ``change`` (what would change the verdict).
+            docs/reading-a-study.md has the rule.
+
+        Raises
+        ------
+        ConfigError
+            ``STA022``: when `books` names no book.
+        """
+        from alvh._claims import claims
+
+        return claims(self, books)
+
     def attribution(self, *, std_errors: bool = False) -> pd.DataFrame:
         """P&L by bucket.
 
@@ -269,16 +318,19 @@ class Study:
         """Closed condors: dates, contracts, credit, net P&L and maximum loss in USD, exit rule."""
         return self._sample.records("condors")
 
-    def decisions(self) -> pd.DataFrame:
+    def decisions(self) -> Decisions:
         """Decisions of the policy.
 
         Returns
         -------
-        pandas.DataFrame
-            Book, day, seconds after midnight New York, rule, value before and after, inputs as JSON. Of a simulation,
-            as all records: those of the recorded paths, with a column ``path``.
+        Decisions
+            Frame of book, day, seconds after midnight New York, rule, value before and after, inputs as JSON, of a
+            simulation those of the recorded paths with a column ``path``; its
+            `write` makes the hash-chained log that :func:`alvh.verify_log` checks.
         """
-        return self._sample.records("decisions")
+        from alvh.decisions import Decisions, policy_hashes
+
+        return Decisions.of(self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"]))
 
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.
@@ -337,7 +389,7 @@ class Study:
             "books": rows(self.summary()),
             "base": self.base,
             "paired": rows(self.paired()),
-            "claims": [],
+            "claims": self.claims().to_dict("records"),
             "margin": {
                 book: {"reg_t_max": reg_t, "portfolio_scan_max": scan}
                 for book, reg_t, scan in zip(

@@ -74,6 +74,12 @@ fn simulate_paths<'py>(
     Ok((out.records, columns))
 }
 
+/// Checks a world.
+#[pyfunction]
+fn check_world(py: Python<'_>, json: &str) -> PyResult<()> {
+    World::from_json(json).map(|_| ()).into_py_result(py)
+}
+
 /// All books on the same simulated paths: outcomes by path, and the recorded paths in full.
 #[pyfunction]
 #[pyo3(
@@ -144,5 +150,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(instruction_sets, module)?)?;
     module.add_function(wrap_pyfunction!(reference_workload, module)?)?;
     module.add_function(wrap_pyfunction!(simulate_paths, module)?)?;
+    module.add_function(wrap_pyfunction!(check_world, module)?)?;
     module.add_function(wrap_pyfunction!(simulate_books, module)?)
 }

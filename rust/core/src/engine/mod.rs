@@ -22,7 +22,7 @@ use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
 use crate::math;
 use crate::policy::Policy;
-use crate::signals::Reading;
+use crate::signals::Trackers;
 
 /// Closes behind the 20-session volatility.
 const VOL_WINDOW: usize = 20;
@@ -123,7 +123,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         })
         .collect();
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
-    let readings: Vec<Reading> = vec![Reading::default(); n_paths];
+    let mut trackers = Trackers::new(policy, books, source);
     let mut state = MarketState::default();
     let mut clamped = 0;
     for step_index in 0..source.n_steps() {
@@ -132,6 +132,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         }
         source.fill(step_index, &mut state);
         marks.prepare(&state);
+        trackers.push(&state);
         for phase in [Phase::Settle, Phase::Trade] {
             if phase == Phase::Trade {
                 clamped += legs.mark(marks, &state);
@@ -146,7 +147,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                 } else {
                     [SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback }; 2]
                 };
-                for (book, account) in books.iter().zip(&mut accounts[path]) {
+                for (index, (book, account)) in books.iter().zip(&mut accounts[path]).enumerate() {
                     let mut step = Step {
                         state: &state,
                         path,
@@ -155,7 +156,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         spx_settlement,
                         vix_settlement,
                         realised_vol: realised[path].value,
-                        signals: &readings[path],
+                        signals: trackers.reading(index, path),
                         record: records[path].as_mut(),
                     };
                     match phase {
