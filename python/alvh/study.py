@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from alvh._study_text import COLUMN, kusd, line, plain, rows, shorten, text_tabl
 from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
     from alvh.decisions import Decisions
+    from alvh.ignition import Signal
     from alvh.plot import StudyPlot
 
     Frame = pd.DataFrame | Callable[[], pd.DataFrame]
@@ -330,7 +334,9 @@ class Study:
         """
         from alvh.decisions import Decisions, policy_hashes
 
-        return Decisions.of(self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"]))
+        return Decisions.of(
+            self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"])
+        )
 
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.
@@ -374,6 +380,12 @@ class Study:
         from alvh.plot import StudyPlot
 
         return StudyPlot(self)
+
+    def report(self, path: str | os.PathLike[str], signal: Signal | None = None) -> Path:
+        """Write the report: one page that works offline; see :func:`alvh.report.write`, which has the parameters."""
+        from alvh.report import write
+
+        return write(self, path, signal)
 
     def to_json(self) -> str:
         """Machine-readable results.
