@@ -55,6 +55,7 @@ _MODULES = frozenset(
         "governance",
         "ignition",
         "marks",
+        "presets",
         "simulation",
     }
 )

@@ -113,15 +113,11 @@ impl BookAccount {
     }
 }
 
-/// Strike of a layer's long call: by level, by points above the future, or by delta.
+/// Strike of a layer's long call: by level, by points above VIX, or by delta.
 pub(super) fn layer_strike<M: Marks>(step: &mut Step<'_, M>, series: &Series<'_>, layer: &HedgeLayer) -> f64 {
     let target = match (layer.strike_level, layer.strike_offset) {
         (Some(level), _) => level,
-        (None, Some(offset)) => {
-            let future = Instrument::VixFuture { expiry: series.expiry.day };
-            // A strike below the lowest listed one is the lowest listed one.
-            (step.marks.forward(series.state, series.path, future) + offset).max(1.0)
-        }
+        (None, Some(offset)) => (series.state.vix_quoted[series.path] + offset).max(1.0),
         (None, None) => return series.by_delta(step.marks, Right::Call, layer.delta),
     };
     series.snap(&*step.marks, Right::Call, target, Snap::Nearest)
