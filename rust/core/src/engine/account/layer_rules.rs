@@ -67,18 +67,16 @@ impl BookAccount {
         width.unwrap_or(DEFAULT_WING * known.spot) * CENTS_PER_POINT * self.base_condors(book)
     }
 
-    /// Whether a roll by the calendar finds the very contracts that are held.
+    /// Whether a roll finds the very contracts that are held.
     pub(super) fn keeps<M: Marks>(
         &self,
         step: &Step<'_, M>,
-        layer: &HedgeLayer,
         index: usize,
         instruments: &[(Instrument, i64)],
         wanted: i64,
     ) -> bool {
         let lots = &self.layers[index].lots;
-        layer.roll_every.is_some()
-            && wanted > 0
+        wanted > 0
             && lots.len() == instruments.len()
             && lots.iter().zip(instruments).all(|(lot, chosen)| step.legs.instrument(lot.slot) == chosen.0)
     }

@@ -43,9 +43,9 @@ impl BookAccount {
             if !self.rises.is_on(index) {
                 self.sell_layer(book, step, index);
             } else if held && self.layers[index].roll_due {
-                self.purchase(book, hedge, step, known, index, multiplier);
+                self.purchase(book, hedge, step, known, index, multiplier, None);
             } else if !held && (!matches!(layer.sizing, LayerSizing::PremiumByFuture(_)) || is_premium_day()) {
-                self.purchase(book, hedge, step, known, index, multiplier);
+                self.purchase(book, hedge, step, known, index, multiplier, None);
                 self.rebalance_due |= book.portfolio.is_some();
             } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
             {
@@ -64,14 +64,20 @@ impl BookAccount {
         known: &Snapshot,
         index: usize,
         multiplier: f64,
-    ) {
+        anew: Option<u16>,
+    ) -> i64 {
         let layer = &hedge.layers[index];
         let sold = self.layers[index].expiry.filter(|_| !self.layers[index].lots.is_empty());
-        // A roll by the calendar may keep the expiry; one at its days to expiry cannot.
-        let later_than = if layer.roll_every.is_some() { sold.map(|day| day - 1) } else { sold };
+        // Struck anew by a rule, a layer may keep its expiry, as in a roll by the calendar; one at its days to expiry
+        // goes to a later one.
+        let later_than = match anew {
+            Some(_) => None,
+            None if layer.roll_every.is_some() => sold.map(|day| day - 1),
+            None => sold,
+        };
         let (instruments, expiry) = match self.choose_layer(step, layer, index, later_than) {
             Some(choice) => choice,
-            None => return,
+            None => return 0,
         };
         let mut quotes = Vec::with_capacity(2);
         for &(instrument, _) in &instruments {
@@ -79,7 +85,7 @@ impl BookAccount {
         }
         if quotes.iter().any(|quote| !quote.mid.is_finite()) {
             self.note(step, incident::UNMARKED, index as f64);
-            return;
+            return 0;
         }
         let wanted = match &layer.sizing {
             LayerSizing::Weight(weight) => layer_contracts(self.base_condors(book), hedge, *weight, multiplier),
@@ -101,14 +107,18 @@ impl BookAccount {
             }
         };
         let wanted = self.affordable(book, step, layer, &instruments, &quotes, index, wanted);
-        if self.keeps(step, layer, index, &instruments, wanted) {
+        let may_keep = layer.roll_every.is_some() || anew.is_some();
+        if may_keep && self.keeps(step, index, &instruments, wanted) {
             self.layers[index].bought = step.state.day;
             self.layers[index].roll_due = false;
-            self.resize(book, step, index, wanted, rule::LAYER_ROLL);
-            return;
+            return self.resize(book, step, index, wanted, anew.unwrap_or(rule::LAYER_ROLL));
         }
         let before = self.layers[index].contracts;
-        let rule = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
+        let scheduled = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
+        let rule = anew.unwrap_or(scheduled);
+        let condors = self.base_condors(book);
+        let mut realised = if sold.is_some() { -self.layers[index].cost } else { 0 };
+        let mut cost = 0;
         let mut order = Vec::with_capacity(4);
         let mut old = Vec::with_capacity(2);
         for lot in std::mem::take(&mut self.layers[index].lots) {
@@ -149,16 +159,29 @@ impl BookAccount {
             self.account.trade(&mut lot, funded, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
             self.record_trade(step, leg, fill, bucket, position, rule);
             if place < old.len() {
+                realised -= leg.contracts * fill.price_cents;
                 step.legs.release(lot.slot);
             } else {
+                cost += leg.contracts * fill.price_cents;
                 new_lots.push(lot);
             }
         }
         let held = if new_lots.is_empty() { None } else { expiry };
         let contracts = if new_lots.is_empty() { 0 } else { wanted };
-        let bought = step.state.day;
-        self.layers[index] =
-            Layer { lots: new_lots, expiry: held, position, contracts, bought, roll_due: false, roll_held: false };
+        self.layers[index] = Layer {
+            lots: new_lots,
+            expiry: held,
+            position,
+            contracts,
+            bought: step.state.day,
+            roll_due: false,
+            roll_held: false,
+            cost,
+            condors,
+            extra: 0,
+        };
+        self.realise(book, step, realised);
+        realised
     }
 
     /// The contracts of a layer with their signs and their expiry.
@@ -210,10 +233,11 @@ impl BookAccount {
         index: usize,
         wanted: i64,
         rule: u16,
-    ) {
+    ) -> i64 {
+        let wanted = self.carried(book, step, index, wanted);
         let change = wanted - self.layers[index].contracts;
         if change == 0 || self.layers[index].contracts == 0 {
-            return;
+            return 0;
         }
         let per_contract = self.layers[index].contracts;
         let mut lots = std::mem::take(&mut self.layers[index].lots);
@@ -229,17 +253,30 @@ impl BookAccount {
         if blocked || order.iter().any(|leg| !leg.quote.mid.is_finite()) {
             self.layers[index].lots = lots;
             self.note(step, incident::ZERO_BID, change as f64);
-            return;
+            return 0;
         }
-        self.decide(step, rule, per_contract as f64, wanted as f64, || String::from("{}"));
+        if self.tactics.is_none() {
+            self.decide(step, rule, per_contract as f64, wanted as f64, || String::from("{}"));
+        }
         let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
+        let paid: i64 = order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum();
         for (lot, (leg, fill)) in lots.iter_mut().zip(order.iter().zip(&fills)) {
             let funded = leg.instrument.is_funded();
             self.account.trade(lot, funded, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
             self.record_trade(step, leg, fill, lot.bucket, self.layers[index].position, rule);
         }
-        self.layers[index].lots = lots;
-        self.layers[index].contracts = wanted;
+        let layer = &mut self.layers[index];
+        layer.lots = lots;
+        layer.contracts = wanted;
+        if change > 0 {
+            layer.cost += paid;
+            return 0;
+        }
+        let cost_sold = (layer.cost as f64 * (-change as f64 / per_contract as f64)).round() as i64;
+        layer.cost -= cost_sold;
+        let realised = -paid - cost_sold;
+        self.realise(book, step, realised);
+        realised
     }
 
     /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
@@ -254,7 +291,7 @@ impl BookAccount {
         wanted: i64,
     ) -> i64 {
         if layer.instrument != LayerInstrument::VixFuture {
-            return wanted;
+            return self.paid_for(book, step, instruments, quotes, index, wanted);
         }
         let own: i64 = self.layers[index].lots.iter().map(|lot| self.futures_margin(book, step, lot)).sum();
         let free = (self.excess(book, step) + own).max(0);
@@ -280,7 +317,7 @@ impl BookAccount {
 }
 
 /// Contracts of a layer: condors over the base, times weight and multiplier; at least one where the layer is active.
-fn layer_contracts(condors: f64, hedge: &LayeredHedge, weight: f64, multiplier: f64) -> i64 {
+pub(super) fn layer_contracts(condors: f64, hedge: &LayeredHedge, weight: f64, multiplier: f64) -> i64 {
     let exact = condors / hedge.per_condors * weight * multiplier;
     if exact <= 0.0 {
         return 0;
