@@ -414,7 +414,7 @@ def test_values_without_one_form_are_not_written(value):
 
 
 def test_a_repeated_key_is_named_as_such():
-    with pytest.raises(ValueError, match="^a key twice$"):
+    with pytest.raises(ValueError, match=r"^a key twice$"):
         _canonical.decode(b'{"a":1,"a":1}')
 
 
