@@ -1,4 +1,4 @@
-"""The command line: ``alvh study``, ``alvh detect``."""
+"""The command line: ``alvh study``, ``alvh detect``, ``alvh presets``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alvh import _cli_detect
+from alvh import _cli_detect, _cli_presets
 from alvh._files import write_whole
 from alvh.errors import AlvhError, InternalError
 
@@ -108,7 +108,7 @@ def _parser() -> _Parser:
         description="Iron-condor books with and without a VIX hedge, measured; momentum ignition in order books.",
     )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="study|detect", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="study|detect|presets", parser_class=_Parser)
     study = commands.add_parser(
         "study",
         help="replay books over recorded history; `alvh study --help` lists its options",
@@ -139,7 +139,7 @@ def _parser() -> _Parser:
         "--books",
         metavar="A,B",
         default="unhedged,static",
-        help=f"of {', '.join(_BOOKS)} (default: %(default)s)",
+        help=f"of {', '.join(_BOOKS)}, presets, TOML and JSON files of books (default: %(default)s)",
     )
     run.add_argument(
         "--min-sessions",
@@ -171,6 +171,7 @@ def _parser() -> _Parser:
     output.add_argument("--json", action="store_true", help="print JSON and nothing else on standard output")
     study.set_defaults(parser=study, run=_study)
     _cli_detect.add_parser(commands)
+    _cli_presets.add_parser(commands)
     return parser
 
 
@@ -249,7 +250,7 @@ def _backtest(arguments: argparse.Namespace, history: Any) -> Study:
         if arguments.chain_format is None:
             arguments.parser.error("argument --chain: needs --chain-format")
         marks = alvh.marks.quotes(alvh.Chain.read(arguments.chain, format=arguments.chain_format))
-    books = alvh.books.named(*(name.strip() for name in arguments.books.split(",")))
+    books = _cli_presets.books_of(arguments.books)
     study: Study = alvh.backtest(
         books,
         history,

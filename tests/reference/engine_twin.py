@@ -893,7 +893,7 @@ class Twin:
         if rule.strike_level is not None:
             return self.market.snap(step, "VIX", expiry, rule.strike_level)
         if rule.strike_offset is not None:
-            level = max(self.market.future(step, expiry) + rule.strike_offset, 1.0)
+            level = max(step.vix + rule.strike_offset, 1.0)
             return self.market.snap(step, "VIX", expiry, level)
         return self.market.by_delta(step, "VIX", expiry, "call", rule.delta)
 
