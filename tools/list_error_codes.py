@@ -39,6 +39,8 @@ PREFIXES = {
     "MKT": "market model",
     "SIM": "simulation",
     "MRG": "margin",
+    "LOG": "decision logs",
+    "GOV": "governed policies",
     "STA": "statistics and studies",
     "RES": "stored results",
     "INT": "defects of the library: please report them",
@@ -53,6 +55,7 @@ CLASSES = {
     "numerical": "NumericalError",
     "limit": "LimitError",
     "look_ahead": "LookAheadError",
+    "governance": "GovernanceError",
     "internal": "InternalError",
 }
 HEAD = """# Error codes
@@ -155,7 +158,12 @@ def error_class(match: re.Match[str], text: str, head: str) -> str:
     for name in [*before[-1:], *after[:1]]:
         if name in CLASSES:
             return CLASSES[name]
-    return {"CFG": "ConfigError", "COL": "SchemaError"}.get(match[2], "DataError")
+    return {
+        "CFG": "ConfigError",
+        "COL": "SchemaError",
+        "GOV": "GovernanceError",
+        "LOG": "GovernanceError",
+    }.get(match[2], "DataError")
 
 
 def sources() -> list[Path]:

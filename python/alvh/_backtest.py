@@ -21,6 +21,7 @@ from alvh.marks import QuoteMarks, SurfaceMarks, surface
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alvh.governance import Governed
     from alvh.history import History
     from alvh.study import Study
 
@@ -45,6 +46,7 @@ def backtest(
     seed: int = 0,
     replicates: int = 2000,
     min_sessions: int = 252,
+    governed: Governed | None = None,
 ) -> Study:
     """Run books over a history.
 
@@ -68,6 +70,8 @@ def backtest(
         Bootstrap replicates.
     min_sessions : int
         Sessions that the history must have.
+    governed : alvh.governance.Governed, optional
+        What a register lets run: any other books are refused, and its hash stands in the decision log.
 
     Returns
     -------
@@ -80,6 +84,8 @@ def backtest(
         When there is no book, or two share a name.
     DataError
         When the history is too short.
+    GovernanceError
+        When the books are not those of `governed`.
     """
     from alvh.history import History
     from alvh.study import Study
@@ -107,10 +113,14 @@ def backtest(
         raise ConfigError(
             "CFG063", "backtest", "marks", kind, "alvh.marks.surface(history) or .quotes(chain)"
         )
+    if governed is not None:
+        governed.require(wanted)
     history.require_sessions(min_sessions)
     marks = surface(history) if marks is None else marks
     raw = _run(wanted, history, marks)
     raw["provenance"] = _provenance(wanted, history, marks, seed)
+    if governed is not None:
+        raw["provenance"]["policy_hash"] = governed.hash
     return Study(
         raw,
         note=history.note,
@@ -125,7 +135,7 @@ def backtest(
 
 
 def _run(books: Books, history: History, marks: Marks, *, scan_portfolio: bool = False) -> dict[str, Any]:
-    encoded = [book.to_json() for book in books]
+    encoded = [book.encode() for book in books]
     # End-of-day quotes say nothing before the close: an open or a mid-morning would fill at a surface instead.
     has_quotes = isinstance(marks, QuoteMarks)
     source = history.source(open_step=not has_quotes, mid_morning=not has_quotes)
@@ -198,13 +208,15 @@ def _with_hedge(book: Book, scale: float) -> Book:
         dataclasses.replace(
             layer,
             weight=layer.weight * scale,
+            notional_share=layer.notional_share and min(1.0, layer.notional_share * scale),
             premium_by_future=tuple(
                 (level, min(1.0, share * scale)) for level, share in layer.premium_by_future
             ),
         )
         for layer in book.hedge.layers
     )
-    hedge: LayeredHedge = dataclasses.replace(book.hedge, layers=layers)
+    budget = book.hedge.budget and min(1.0, book.hedge.budget * scale)
+    hedge: LayeredHedge = dataclasses.replace(book.hedge, layers=layers, budget=budget)
     return book.replace(hedge=hedge)
 
 
@@ -220,7 +232,7 @@ def _portfolio_margin(books: Books, history: History, marks: Marks) -> pd.DataFr
 
 
 def _provenance(books: Books, history: History, marks: Marks, seed: int) -> dict[str, Any]:
-    configuration = [json.loads(book.to_json()) for book in books]
+    configuration = [json.loads(book.encode()) for book in books]
     canonical = json.dumps(configuration, sort_keys=True, separators=(",", ":"))
     return {
         "seed": seed,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from alvh.decisions import Decisions
     from alvh.ignition import Signal
     from alvh.plot import StudyPlot
 
@@ -333,16 +334,19 @@ class Study:
         """Closed condors: dates, contracts, credit, net P&L and maximum loss in USD, exit rule."""
         return self._sample.records("condors")
 
-    def decisions(self) -> pd.DataFrame:
+    def decisions(self) -> Decisions:
         """Decisions of the policy.
 
         Returns
         -------
-        pandas.DataFrame
-            Book, day, seconds after midnight New York, rule, value before and after, inputs as JSON. Of a simulation,
-            as all records: those of the recorded paths, with a column ``path``.
+        Decisions
+            Frame of book, day, seconds after midnight New York, rule, value before and after, inputs as JSON, of a
+            simulation those of the recorded paths with a column ``path``; its
+            `write` makes the hash-chained log that :func:`alvh.verify_log` checks.
         """
-        return self._sample.records("decisions")
+        from alvh.decisions import Decisions, policy_hashes
+
+        return Decisions.of(self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"]))
 
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.

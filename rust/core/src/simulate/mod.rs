@@ -8,7 +8,7 @@ pub(crate) mod lanes;
 pub mod paths;
 pub(crate) mod scheme;
 pub mod study;
-mod workers;
+pub(crate) mod workers;
 pub mod world;
 
 pub use alvh_simd::InstructionSet;
