@@ -346,7 +346,9 @@ class Study:
         """
         from alvh.decisions import Decisions, policy_hashes
 
-        return Decisions.of(self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"]))
+        return Decisions.of(
+            self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"])
+        )
 
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.
