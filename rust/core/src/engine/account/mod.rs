@@ -1,7 +1,9 @@
 //! One account on one path: settles, marks, trades and decides, step by step.
 
+mod caps;
 mod condor;
 mod condor_tactics;
+mod controls;
 mod hedge_tactics;
 mod index;
 mod layer_rules;
@@ -9,6 +11,7 @@ mod layers;
 mod margin;
 mod recycling;
 mod settle;
+mod sleeve;
 mod tactics;
 
 use crate::book::Book;
@@ -109,6 +112,7 @@ struct Snapshot {
     dividend_yield: f64,
     spot: f64,
     realised_vol: f64,
+    daily_range: f64,
     targets: Targets,
 }
 
@@ -137,6 +141,10 @@ pub struct BookAccount {
     last_equity: i64,
     outcome: Outcome,
     pnl_row: Vec<i64>,
+    sleeve: sleeve::Sleeve,
+    /// Credit and P&L of closed condors in cents.
+    closed_credit: i64,
+    closed_pnl: i64,
     /// What the adaptive rules remember; `None` in books without them.
     tactics: Option<Box<tactics::Tactics>>,
 }
@@ -145,7 +153,7 @@ impl BookAccount {
     /// A book before its first step. `layer_buckets` are the P&L buckets of its layers.
     pub fn new(book_index: u32, book: &Book, layer_buckets: Vec<u16>, n_buckets: usize) -> Self {
         let capital = (book.capital * 100.0).round() as i64;
-        let n_layers = layer_buckets.len();
+        let n_layers = book.hedge.as_ref().map_or(0, |hedge| hedge.layers.len());
         Self {
             book_index,
             account: Account::new(capital, n_buckets),
@@ -175,6 +183,9 @@ impl BookAccount {
                 ..Outcome::default()
             },
             pnl_row: Vec::new(),
+            sleeve: sleeve::Sleeve::default(),
+            closed_credit: 0,
+            closed_pnl: 0,
             tactics: tactics::Tactics::new(book),
         }
     }
@@ -187,7 +198,7 @@ impl BookAccount {
     fn lots(&self) -> impl Iterator<Item = &Lot> {
         let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
         let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
-        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter()).chain(self.sleeve.lot.iter())
     }
 
     /// Everything held: contract and signed number.
@@ -223,7 +234,7 @@ impl BookAccount {
 
     /// Marks everything held at the quotes of the step.
     pub fn mark<M: Marks>(&mut self, step: &mut Step<'_, M>) {
-        let Self { account, condors, layers, stranded, index, .. } = self;
+        let Self { account, condors, layers, stranded, index, sleeve, .. } = self;
         let mut unmarked = 0;
         let mut mark = |lot: &mut Lot| {
             let instrument = step.legs.instrument(lot.slot);
@@ -239,7 +250,7 @@ impl BookAccount {
         };
         condors.iter_mut().flat_map(|condor| condor.lots.iter_mut()).for_each(&mut mark);
         layers.iter_mut().flat_map(|layer| layer.lots.iter_mut()).for_each(&mut mark);
-        stranded.iter_mut().chain(index.iter_mut()).for_each(&mut mark);
+        stranded.iter_mut().chain(index.iter_mut()).chain(sleeve.lot.iter_mut()).for_each(&mut mark);
         if unmarked > 0 {
             self.note(step, incident::UNMARKED, f64::from(unmarked));
         }
@@ -328,6 +339,7 @@ impl BookAccount {
             dividend_yield: state.dividend_yield[path],
             spot: state.spot[path],
             realised_vol: step.realised_vol,
+            daily_range: step.signals.daily_range,
             targets,
         });
         if state.is_close {
