@@ -3,6 +3,7 @@
 //! A number depends on seed, path, step and purpose only, and every path is computed by the same operations in the same
 //! order, so block size, shards, threads and instruction set change no bit of a result.
 
+pub mod episodes;
 pub mod hc1;
 mod lanes;
 pub mod paths;
