@@ -44,8 +44,6 @@ impl PassThrough {
 pub struct IntradayConfig {
     /// Probability that a jump is an ignition; the others are news.
     pub ignition_share: f64,
-    /// Probability that a jump falls into the night before its session.
-    pub overnight_share: f64,
     /// Mean share of an ignition's displacement that stays until the close.
     pub retained: f64,
     /// Concentration a + b of the beta law of that share.
@@ -104,7 +102,6 @@ impl Default for IntradayConfig {
     fn default() -> Self {
         Self {
             ignition_share: 0.25,
-            overnight_share: 0.3,
             retained: 0.375,
             retained_concentration: 40.0,
             pure_rate: 6.0,
@@ -162,7 +159,6 @@ impl IntradayConfig {
         };
         let ranges = [
             ("ignition_share", self.ignition_share, 0.0, 1.0),
-            ("overnight_share", self.overnight_share, 0.0, 1.0),
             ("retained", self.retained, 0.05, 0.95),
             ("retained_concentration", self.retained_concentration, 2.0, 1e4),
             ("pure_rate", self.pure_rate, 0.0, 1e3),

@@ -68,21 +68,12 @@ pub struct Episode {
     pub noise_half_life: f64,
 }
 
-/// Episodes of a session in the order of their onset, and the jumps of the night before it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Drawn {
-    /// Episodes.
-    pub episodes: Vec<Episode>,
-    /// Sum of the jumps that fell into the night.
-    pub overnight: Jump,
-}
-
 /// What the episodes of a session depend on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Circumstances<'a> {
-    /// VIX at the close before, points.
-    pub vix_before: f64,
-    /// Jumps of the session.
+    /// VIX at the open, points.
+    pub vix: f64,
+    /// Jumps between open and close.
     pub jumps: &'a [Jump],
     /// Close of the session, seconds after midnight New York.
     pub close: i32,
@@ -99,10 +90,10 @@ impl Drawing<'_> {
         self.draw.log_normal(self.config.rise_seconds, self.config.rise_spread)
     }
 
-    /// Latest onset that leaves the way back one time constant before the close; `None` if there is no such time.
-    fn latest(&self, rise: f64) -> Option<i32> {
+    /// Latest onset that leaves the way back one time constant before the close.
+    fn latest(&self, rise: f64) -> i32 {
         let latest = self.circumstances.close - (rise + self.config.reversion_seconds) as i32;
-        (latest > self.earliest()).then_some(latest)
+        latest.max(self.earliest())
     }
 
     fn earliest(&self) -> i32 {
@@ -128,14 +119,14 @@ impl Drawing<'_> {
         Episode { kind, onset, rise, sign, amplitude, retained, jump, spread, noise, noise_half_life }
     }
 
-    fn of_jump(&mut self, jump: Jump) -> Option<Episode> {
+    fn of_jump(&mut self, jump: Jump) -> Episode {
         let c = self.config;
-        let (overnight, ignition) = (self.draw.happens(c.overnight_share), self.draw.happens(c.ignition_share));
+        let ignition = self.draw.happens(c.ignition_share);
         let share =
             self.draw.beta(c.retained * c.retained_concentration, (1.0 - c.retained) * c.retained_concentration);
         let rise = self.rise();
         let place = self.draw.uniform();
-        let latest = self.latest(rise).filter(|_| !overnight)?;
+        let latest = self.latest(rise);
         let onset = self.on_grid(f64::from(self.earliest()) + place * f64::from(latest - self.earliest()));
         let size = jump.price.abs();
         let kind = if ignition { Kind::Ignition } else { Kind::News };
@@ -143,18 +134,18 @@ impl Drawing<'_> {
         let amplitude = if ignition && jump.price < 0.0 { (size / share).min(c.largest.max(size)) } else { size };
         let sign = if jump.price < 0.0 { -1.0 } else { 1.0 };
         let retained = if amplitude > 0.0 { size / amplitude } else { 1.0 };
-        Some(self.episode(kind, onset, rise, (sign, amplitude, retained), jump))
+        self.episode(kind, onset, rise, (sign, amplitude, retained), jump)
     }
 
     /// A pure episode; `after` is the peak of the one that set it off.
     fn pure(&mut self, after: Option<f64>) -> Option<Episode> {
         let c = self.config;
-        let daily = self.circumstances.vix_before / 100.0 / SESSIONS_PER_YEAR.sqrt();
+        let daily = self.circumstances.vix / 100.0 / SESSIONS_PER_YEAR.sqrt();
         let amplitude = (c.pure_scale * daily * self.draw.pareto(c.pure_tail)).min(c.largest);
         let sign = if self.draw.happens(c.pure_down) { -1.0 } else { 1.0 };
         let rise = self.rise();
         let place = self.draw.uniform();
-        let latest = self.latest(rise)?;
+        let latest = self.latest(rise);
         let onset = match after {
             Some(peak) => peak - c.reignition_seconds * crate::math::ln(place),
             None => f64::from(self.earliest()) + place * f64::from(latest - self.earliest()),
@@ -165,39 +156,29 @@ impl Drawing<'_> {
     }
 }
 
-/// Draws the episodes of a session: those of its jumps, pure ones, and their successors.
-pub fn draw(config: &IntradayConfig, circumstances: Circumstances<'_>, draw: Draw) -> Drawn {
+/// Draws the episodes of a session, in the order of their onset: those of its jumps, pure ones, and their successors.
+pub fn draw(config: &IntradayConfig, circumstances: Circumstances<'_>, draw: Draw) -> Vec<Episode> {
     let mut drawing = Drawing { config, circumstances, draw };
-    let mut drawn = Drawn::default();
-    for &jump in circumstances.jumps {
-        match drawing.of_jump(jump) {
-            Some(episode) => drawn.episodes.push(episode),
-            None => {
-                drawn.overnight.price += jump.price;
-                drawn.overnight.v1 += jump.v1;
-                drawn.overnight.intensity += jump.intensity;
-            }
-        }
-    }
-    let mean = config.pure_rate * circumstances.vix_before / 20.0 / SESSIONS_PER_YEAR;
+    let mut episodes: Vec<Episode> = circumstances.jumps.iter().map(|&jump| drawing.of_jump(jump)).collect();
+    let mean = config.pure_rate * circumstances.vix / 20.0 / SESSIONS_PER_YEAR;
     let immigrants = drawing.draw.poisson(mean);
     for _ in 0..immigrants {
-        drawn.episodes.extend(drawing.pure(None));
+        episodes.extend(drawing.pure(None));
     }
     let mut index = 0;
-    while index < drawn.episodes.len() && drawn.episodes.len() < MOST {
-        let parent = drawn.episodes[index];
+    while index < episodes.len() && episodes.len() < MOST {
+        let parent = episodes[index];
         index += 1;
         if parent.kind == Kind::News {
             continue;
         }
         let successors = drawing.draw.poisson(config.reignition);
         for _ in 0..successors {
-            drawn.episodes.extend(drawing.pure(Some(f64::from(parent.onset) + parent.rise)));
+            episodes.extend(drawing.pure(Some(f64::from(parent.onset) + parent.rise)));
         }
     }
-    drawn.episodes.sort_by_key(|episode| episode.onset);
-    drawn
+    episodes.sort_by_key(|episode| episode.onset);
+    episodes
 }
 
 #[cfg(test)]
@@ -207,18 +188,17 @@ mod tests {
 
     const JUMP: Jump = Jump { price: -0.02, v1: 0.03, intensity: 1.7 };
 
-    fn many(config: &IntradayConfig, jumps: &[Jump], n: u32) -> Vec<Drawn> {
-        let circumstances = Circumstances { vix_before: 20.0, jumps, close: CLOSE_SECONDS };
+    fn many(config: &IntradayConfig, jumps: &[Jump], n: u32) -> Vec<Vec<Episode>> {
+        let circumstances = Circumstances { vix: 20.0, jumps, close: CLOSE_SECONDS };
         (0..n).map(|session| draw(config, circumstances, session_draw(3, Domain::Episodes, 0, session))).collect()
     }
 
     #[test]
     fn a_jump_is_never_lost_and_never_changed() {
-        for drawn in many(&IntradayConfig::default(), &[JUMP, Jump { price: 0.01, ..JUMP }], 2_000) {
-            let sum =
-                |f: fn(&Jump) -> f64| f(&drawn.overnight) + drawn.episodes.iter().map(|e| f(&e.jump)).sum::<f64>();
+        for episodes in many(&IntradayConfig::default(), &[JUMP, Jump { price: 0.01, ..JUMP }], 2_000) {
+            let sum = |f: fn(&Jump) -> f64| episodes.iter().map(|e| f(&e.jump)).sum::<f64>();
             assert!((sum(|j| j.price) + 0.01).abs() < 1e-15 && (sum(|j| j.v1) - 0.06).abs() < 1e-15);
-            for episode in &drawn.episodes {
+            for episode in &episodes {
                 let stays = episode.sign * episode.amplitude * episode.retained;
                 assert!((stays - episode.jump.price).abs() < 1e-15);
                 assert!(episode.onset > OPEN_SECONDS && f64::from(episode.onset) + episode.rise < 57_600.0);
@@ -228,19 +208,29 @@ mod tests {
     }
 
     #[test]
+    fn a_half_day_has_room_for_all() {
+        let config = IntradayConfig { rise_seconds: 3_600.0, pure_rate: 100.0, ..IntradayConfig::default() };
+        let circumstances = Circumstances { vix: 20.0, jumps: &[JUMP], close: 46_800 };
+        for session in 0..500 {
+            for episode in draw(&config, circumstances, session_draw(3, Domain::Episodes, 0, session)) {
+                assert!(episode.onset > OPEN_SECONDS && f64::from(episode.onset) + episode.rise < 46_800.0);
+            }
+        }
+    }
+
+    #[test]
     fn shares_and_rates_are_those_of_the_configuration() {
         let config = IntradayConfig { reignition: 0.0, ..IntradayConfig::default() };
         let n = 20_000;
-        let drawn = many(&config, &[JUMP], n);
-        let count = |kind| drawn.iter().flat_map(|d| &d.episodes).filter(|e| e.kind == kind).count() as f64;
+        let episodes: Vec<Episode> = many(&config, &[JUMP], n).into_iter().flatten().collect();
+        let count = |kind| episodes.iter().filter(|e| e.kind == kind).count() as f64;
         let total = f64::from(n);
         let near = |got: f64, share: f64| (got - share * total).abs() < 4.0 * (share * (1.0 - share) * total).sqrt();
-        assert!(near(count(Kind::Ignition), 0.7 * 0.25), "{}", count(Kind::Ignition));
-        assert!(near(count(Kind::News), 0.7 * 0.75), "{}", count(Kind::News));
+        assert!(near(count(Kind::Ignition), 0.25), "{}", count(Kind::Ignition));
+        assert!(near(count(Kind::News), 0.75), "{}", count(Kind::News));
         let pure = 6.0 / 252.0 * total;
         assert!((count(Kind::Pure) - pure).abs() < 4.0 * pure.sqrt(), "{} {pure}", count(Kind::Pure));
-        let overshoots: Vec<f64> =
-            drawn.iter().flat_map(|d| &d.episodes).filter(|e| e.kind == Kind::Ignition).map(|e| e.retained).collect();
+        let overshoots: Vec<f64> = episodes.iter().filter(|e| e.kind == Kind::Ignition).map(|e| e.retained).collect();
         let mean = overshoots.iter().sum::<f64>() / overshoots.len() as f64;
         // Beta(15, 25) has standard deviation 0.0756.
         assert!((mean - 0.375).abs() < 4.0 * 0.0756 / (overshoots.len() as f64).sqrt(), "{mean}");
@@ -250,17 +240,9 @@ mod tests {
     fn successors_multiply_by_the_branching_ratio() {
         let quiet = IntradayConfig { pure_rate: 60.0, reignition: 0.0, ..IntradayConfig::default() };
         let busy = IntradayConfig { reignition: 0.5, reignition_seconds: 60.0, ..quiet.clone() };
-        let count = |config| many(config, &[], 20_000).iter().map(|d| d.episodes.len()).sum::<usize>() as f64;
+        let count = |config| many(config, &[], 20_000).iter().map(Vec::len).sum::<usize>() as f64;
         let ratio = count(&busy) / count(&quiet);
         // 1/(1 - 1/2), less the few that come too late in the day.
         assert!((1.8..2.03).contains(&ratio), "{ratio}");
-    }
-
-    #[test]
-    fn without_the_layer_a_day_has_none() {
-        let off = IntradayConfig { pure_rate: 0.0, overnight_share: 1.0, ..IntradayConfig::default() };
-        for drawn in many(&off, &[JUMP], 200) {
-            assert_eq!(drawn, Drawn { episodes: Vec::new(), overnight: JUMP });
-        }
     }
 }

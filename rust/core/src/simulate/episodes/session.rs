@@ -1,44 +1,48 @@
-//! A session with episodes, step by step, between two closes that stay what they are.
+//! A session with episodes, step by step, between nodes of a path that stay what they are.
 //!
-//! Without its jumps the log price is a Brownian bridge on the business clock from one close to the next, the state a
-//! straight line; jumps come in as episodes do ([`super::shape`]) or over the night. The last step is the closing state
-//! itself, bit for bit.
+//! Without its jumps the log price is a Brownian bridge from node to node, the state a straight line; the jumps come in
+//! as episodes do ([`super::shape`]). The first step is the open and the last the close, bit for bit.
 
 use super::config::IntradayConfig;
-use super::draw::{Drawn, Jump};
+use super::draw::{Episode, Jump};
 use super::shape::{Effect, Shape};
 use crate::instrument::OPEN_SECONDS;
 use crate::labelled::draw::Draw;
-use crate::market::clock::SESSIONS_PER_YEAR;
-use crate::math::{exp, ln};
+use crate::math::{exp, exp_m1, ln};
 use crate::pricing::transform::State;
 use crate::pricing::vix_transform::Squared;
 
 /// Seconds before the close in which exchange-traded products rebalance: 15:35 to 16:00 on 2018-02-05.
 const REBALANCING_SECONDS: i32 = 1_500;
 
-/// The market at a close.
+/// A time of a session at which the path is known.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Close {
+pub struct Node {
+    /// Share of the trading hours that has passed: 0 at the open, 1 at the close.
+    pub passed: f64,
     /// Log of the index.
     pub log_spot: f64,
     /// Hidden state, the intensity under Q.
     pub state: State,
+    /// What the jumps since the node before did, as it stands at this node.
+    pub jump: Jump,
 }
 
-/// Two closes and what lies between.
+/// The nodes of a session and what its steps depend on beside them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
-    /// Close before the session.
-    pub before: Close,
-    /// Close of the session.
-    pub after: Close,
-    /// Share of the session's time that has passed at its open.
-    pub share_at_open: f64,
+pub struct Span<'a> {
+    /// The open, the ends of the moves, the close.
+    pub nodes: &'a [Node],
+    /// Model years between open and close.
+    pub years: f64,
     /// Close, seconds after midnight New York.
     pub close: i32,
     /// VIX squared as a function of the state.
     pub squared: Squared,
+    /// VIX at the close before, points.
+    pub vix_before: f64,
+    /// Shock on the first two VIX futures at the close before, log points.
+    pub rebalanced: f64,
     /// +1, or -1 for the mirrored path of a pair.
     pub mirror: f64,
 }
@@ -46,13 +50,13 @@ pub struct Span {
 /// The steps of a session with episodes, in columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FinePath {
-    /// Seconds after midnight New York, ascending, the last at the close.
+    /// Seconds after midnight New York, ascending from the open to the close.
     pub seconds: Vec<i32>,
     /// Log of the index.
     pub log_spot: Vec<f64>,
     /// Hidden state without what is transient.
     pub state: Vec<State>,
-    /// What an episode adds to the fast variance for minutes.
+    /// What episodes add to the fast variance for minutes.
     pub transient: Vec<f64>,
     /// VIX of the hidden state alone, points.
     pub vix_state: Vec<f64>,
@@ -62,8 +66,6 @@ pub struct FinePath {
     pub vix_quoted: Vec<f64>,
     /// Spread multiplier m(t) of the episodes.
     pub spread: Vec<f64>,
-    /// Displacement of all episodes together.
-    pub displacement: Vec<f64>,
     /// Shock on the first two VIX futures by rebalancing, log points.
     pub rebalancing: Vec<f64>,
 }
@@ -89,7 +91,6 @@ impl FinePath {
             &mut self.vix,
             &mut self.vix_quoted,
             &mut self.spread,
-            &mut self.displacement,
             &mut self.rebalancing,
         ] {
             column.clear();
@@ -97,7 +98,7 @@ impl FinePath {
     }
 }
 
-/// Share of the variance of a session's trading hours that has passed at a share of their time.
+/// Share of the variance of the trading hours that has passed at a share of their time.
 ///
 /// Density 1 + u (12 (x - 1/2)^2 - 1): u = 0 is flat, ends at 1 + 2u, noon at 1 - u.
 pub fn diurnal(u: f64, x: f64) -> f64 {
@@ -115,23 +116,24 @@ pub fn rebalancing_at_close(config: &IntradayConfig, vix_before: f64, vix_after:
 
 /// Factor on the future of `months` to expiry: the transient part of VIX passed through, and the shock by rebalancing.
 ///
-/// `shares` are those of [`super::config::PassThrough::shares`]; between whole months they are interpolated, nearer
-/// than one month they rise to 1, so that a future that expires now moves as VIX does.
+/// `shares` are those of [`super::config::PassThrough::shares`]; between whole months they lie on a line, which rises to 1
+/// below one month, so that a future that expires now moves as VIX does.
 pub fn future_factor(shares: &[f64], months: f64, vix: f64, vix_state: f64, rebalancing: f64) -> f64 {
-    let below = months.clamp(0.0, shares.len() as f64) as usize;
+    let months = months.clamp(0.0, shares.len() as f64);
+    let below = months as usize;
     let left = if below == 0 { 1.0 } else { shares[below - 1] };
     let right = if below < shares.len() { shares[below] } else { left };
-    let share = left + (right - left) * (months - below as f64).clamp(0.0, 1.0);
+    let share = left + (right - left) * (months - below as f64);
     let passed = 1.0 + share * (vix / vix_state - 1.0);
     // Products hold the first two contracts.
     if rebalancing != 0.0 && months < 2.0 { passed * exp(rebalancing) } else { passed }
 }
 
 /// Times of a session: fine inside the episodes, coarse on the rest.
-fn grid(config: &IntradayConfig, drawn: &Drawn, close: i32, seconds: &mut Vec<i32>) {
+fn grid(config: &IntradayConfig, episodes: &[Episode], close: i32, seconds: &mut Vec<i32>) {
     let tail = config.fine_tail * config.reversion_seconds;
     let mut fine_until = i32::MIN;
-    let mut next = drawn.episodes.iter().peekable();
+    let mut next = episodes.iter().peekable();
     let mut now = OPEN_SECONDS;
     while now < close {
         seconds.push(now);
@@ -148,60 +150,72 @@ fn grid(config: &IntradayConfig, drawn: &Drawn, close: i32, seconds: &mut Vec<i3
     seconds.push(close);
 }
 
-fn vix_of(squared: &Squared, state: State) -> f64 {
-    100.0 * squared.at(state).sqrt()
+/// A node without the jumps of the session up to it.
+#[derive(Debug, Clone, Copy)]
+struct Bare {
+    share: f64,
+    log_spot: f64,
+    state: State,
 }
 
-/// Writes the session into `path`. `bridge` draws the noise between the closes, `rebalanced` is the shock on futures at
-/// the close before.
-pub fn fill(
-    config: &IntradayConfig,
-    span: &Span,
-    drawn: &Drawn,
-    rebalanced: f64,
-    mut bridge: Draw,
-    path: &mut FinePath,
-) {
+/// The nodes without jumps, `share` on the clock of the day's variance.
+fn bare_nodes(config: &IntradayConfig, nodes: &[Node]) -> Vec<Bare> {
+    let mut jumps = Jump::default();
+    nodes
+        .iter()
+        .map(|node| {
+            jumps.price += node.jump.price;
+            jumps.v1 += node.jump.v1;
+            jumps.intensity += node.jump.intensity;
+            Bare {
+                share: diurnal(config.u_shape, node.passed),
+                log_spot: node.log_spot - jumps.price,
+                state: State {
+                    v1: (node.state.v1 - jumps.v1).max(0.0),
+                    v2: node.state.v2,
+                    intensity: (node.state.intensity - jumps.intensity).max(0.0),
+                },
+            }
+        })
+        .collect()
+}
+
+/// Writes the session into `path`; `bridge` draws the noise between the nodes.
+pub fn fill(config: &IntradayConfig, span: &Span<'_>, episodes: &[Episode], mut bridge: Draw, path: &mut FinePath) {
     path.clear();
-    grid(config, drawn, span.close, &mut path.seconds);
-    let (before, after) = (span.before, span.after);
+    let [open, .., last] = span.nodes else { return };
+    grid(config, episodes, span.close, &mut path.seconds);
     let squared = &span.squared;
-    let base = squared.at(before.state);
+    let base = squared.at(open.state);
     let permanent = |jump: &Jump| (squared.b1 * jump.v1 + squared.c * jump.intensity) / base;
-    let shapes: Vec<(Shape, Jump)> = drawn
-        .episodes
+    let shapes: Vec<(Shape, Jump)> = episodes
         .iter()
         .map(|episode| (Shape::new(config, episode, permanent(&episode.jump), span.close), episode.jump))
         .collect();
-    let mut jumps = drawn.overnight;
-    for (_, jump) in &shapes {
-        jumps.price += jump.price;
-        jumps.v1 += jump.v1;
-        jumps.intensity += jump.intensity;
-    }
-    let end = State {
-        v1: (after.state.v1 - jumps.v1).max(0.0),
-        v2: after.state.v2,
-        intensity: (after.state.intensity - jumps.intensity).max(0.0),
-    };
-    let price_end = after.log_spot - jumps.price;
-    let integral = 0.5 * (before.state.v1 + before.state.v2 + end.v1 + end.v2) / SESSIONS_PER_YEAR;
-    let (vix_before, vix_after) = (vix_of(squared, before.state), vix_of(squared, after.state));
-    let shock = rebalancing_at_close(config, vix_before, vix_after);
+    let bare = bare_nodes(config, span.nodes);
+    let vix_after = 100.0 * squared.at(last.state).sqrt();
+    let shock = rebalancing_at_close(config, span.vix_before, vix_after);
     let length = f64::from(span.close - OPEN_SECONDS);
-    let (mut price, mut passed) = (before.log_spot, 0.0);
+    let mut node = 1;
+    let (mut price, mut at) = (bare[0].log_spot, 0.0);
     for index in 0..path.seconds.len() - 1 {
         let seconds = path.seconds[index];
         let of_day = f64::from(seconds - OPEN_SECONDS) / length;
-        let share = span.share_at_open + (1.0 - span.share_at_open) * diurnal(config.u_shape, of_day);
-        let step = share - passed;
-        if step > 0.0 {
-            let deviation = (integral * step * (1.0 - share) / (1.0 - passed)).sqrt();
-            price += (price_end - price) * step / (1.0 - passed) + deviation * span.mirror * bridge.normal();
-            passed = share;
+        let share = diurnal(config.u_shape, of_day);
+        while node + 1 < bare.len() && bare[node].share <= share {
+            (price, at) = (bare[node].log_spot, bare[node].share);
+            node += 1;
+        }
+        let (from, to) = (&bare[node - 1], &bare[node]);
+        if share > at {
+            let variance = 0.5 * (from.state.v1 + from.state.v2 + to.state.v1 + to.state.v2) * span.years;
+            let part = (share - at) / (to.share - at);
+            let deviation = (variance * (to.share - share) * part).max(0.0).sqrt();
+            price += (to.log_spot - price) * part + deviation * span.mirror * bridge.normal();
+            at = share;
         }
         let mut total = Effect::default();
-        let mut happened = drawn.overnight;
+        let mut happened = Jump::default();
         for (shape, jump) in &shapes {
             let effect = shape.at(f64::from(seconds));
             total.displacement += effect.displacement;
@@ -211,59 +225,73 @@ pub fn fill(
             happened.v1 += effect.progress * jump.v1;
             happened.intensity += effect.progress * jump.intensity;
         }
-        let between = |a: f64, b: f64| a + (b - a) * share;
+        let part = (share - from.share) / (to.share - from.share);
+        let between = |a: f64, b: f64| a + (b - a) * part;
         let state = State {
-            v1: between(before.state.v1, end.v1) + happened.v1,
-            v2: between(before.state.v2, end.v2),
-            intensity: between(before.state.intensity, end.intensity) + happened.intensity,
+            v1: between(from.state.v1, to.state.v1) + happened.v1,
+            v2: between(from.state.v2, to.state.v2),
+            intensity: between(from.state.intensity, to.state.intensity) + happened.intensity,
         };
         let level = squared.at(state);
+        let vix_state = 100.0 * level.sqrt();
         let (transient, vix) = if total.excess == 0.0 {
-            (0.0, 100.0 * level.sqrt())
+            (0.0, vix_state)
         } else {
-            let wanted = level * (exp(2.0 * total.excess) - 1.0) / squared.b1;
-            let transient = wanted.max(-state.v1);
+            let transient = (level * exp_m1(2.0 * total.excess) / squared.b1).max(-state.v1);
             (transient, 100.0 * (level + squared.b1 * transient).sqrt())
         };
         let ramp = f64::from(seconds - (span.close - REBALANCING_SECONDS)) / f64::from(REBALANCING_SECONDS);
-        path.log_spot.push(price + drawn.overnight.price + total.displacement);
+        path.log_spot.push(price + total.displacement);
         path.state.push(state);
         path.transient.push(transient);
-        path.vix_state.push(100.0 * level.sqrt());
+        path.vix_state.push(vix_state);
         path.vix.push(vix);
         path.vix_quoted.push(if total.noise > 0.0 { vix * exp(total.noise.min(config.quote_noise)) } else { vix });
         path.spread.push(1.0 + total.spread);
-        path.displacement.push(total.displacement);
-        path.rebalancing.push(rebalanced * (1.0 - of_day) + shock * ramp.max(0.0));
+        path.rebalancing.push(span.rebalanced * (1.0 - of_day) + shock * ramp.max(0.0));
     }
-    path.log_spot.push(after.log_spot);
-    path.state.push(after.state);
+    path.log_spot.push(last.log_spot);
+    path.state.push(last.state);
     path.transient.push(0.0);
-    path.vix_state.push(vix_after);
-    path.vix.push(vix_after);
-    path.vix_quoted.push(vix_after);
+    for column in [&mut path.vix_state, &mut path.vix, &mut path.vix_quoted] {
+        column.push(vix_after);
+    }
     path.spread.push(1.0);
-    path.displacement.push(shapes.iter().map(|(shape, _)| shape.at(f64::from(span.close)).displacement).sum());
     path.rebalancing.push(shock);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::draw::{Circumstances, Episode, Kind, draw, session_draw};
+    use super::super::draw::{Circumstances, Kind, draw, session_draw};
     use super::*;
     use crate::instrument::CLOSE_SECONDS;
     use crate::market::model::MarketConfig;
     use crate::rng::Domain;
 
-    fn span(jump: Jump) -> Span {
-        let before = Close { log_spot: 4.6, state: State { v1: 0.01, v2: 0.014, intensity: 1.0 } };
-        let after = Close {
-            log_spot: 4.6 + 0.003 + jump.price,
-            state: State { v1: 0.011 + jump.v1, v2: 0.0137, intensity: 1.01 + jump.intensity },
+    const NONE: Jump = Jump { price: 0.0, v1: 0.0, intensity: 0.0 };
+    const JUMP: Jump = Jump { price: -0.02, v1: 0.03, intensity: 1.7157 };
+    const YEARS: f64 = 0.7 / 252.0;
+
+    /// Open, one o'clock, close; the jump in the afternoon.
+    fn nodes(jump: Jump) -> [Node; 3] {
+        let node = |passed, log_spot, v1, v2, intensity, jump: Jump| Node {
+            passed,
+            log_spot: log_spot + jump.price,
+            state: State { v1: v1 + jump.v1, v2, intensity: intensity + jump.intensity },
+            jump,
         };
+        [
+            node(0.0, 4.6, 0.01, 0.014, 1.0, NONE),
+            node(210.0 / 390.0, 4.601, 0.012, 0.0139, 1.0, NONE),
+            node(1.0, 4.603, 0.011, 0.0137, 1.01, jump),
+        ]
+    }
+
+    fn span(nodes: &[Node]) -> Span<'_> {
         let market = MarketConfig::preset("HSVCJ2F-2026").expect("preset");
         let squared = market.pricing().vix_squared(30.0 / 365.0);
-        Span { before, after, share_at_open: 0.3, close: CLOSE_SECONDS, squared, mirror: 1.0 }
+        let vix_before = 100.0 * squared.at(nodes[0].state).sqrt();
+        Span { nodes, years: YEARS, close: CLOSE_SECONDS, squared, vix_before, rebalanced: 0.0, mirror: 1.0 }
     }
 
     fn episode(jump: Jump, amplitude: f64, retained: f64) -> Episode {
@@ -281,32 +309,33 @@ mod tests {
         }
     }
 
-    fn filled(config: &IntradayConfig, span: &Span, drawn: &Drawn, seed: u64) -> FinePath {
+    fn filled(config: &IntradayConfig, span: &Span<'_>, episodes: &[Episode], seed: u64) -> FinePath {
         let mut path = FinePath::default();
-        fill(config, span, drawn, 0.0, session_draw(seed, Domain::Bridge, 0, 0), &mut path);
+        fill(config, span, episodes, session_draw(seed, Domain::Bridge, 0, 0), &mut path);
         path
     }
 
-    const JUMP: Jump = Jump { price: -0.02, v1: 0.03, intensity: 1.7157 };
-
     #[test]
-    fn the_close_is_the_close_bit_for_bit() {
-        let span = span(JUMP);
-        let circumstances = Circumstances { vix_before: 18.0, jumps: &[JUMP], close: CLOSE_SECONDS };
+    fn open_and_close_are_those_of_the_path_bit_for_bit() {
+        let nodes = nodes(JUMP);
+        let span = span(&nodes);
+        let circumstances = Circumstances { vix: 18.0, jumps: &[JUMP], close: CLOSE_SECONDS };
         let config = IntradayConfig { pure_rate: 500.0, u_shape: 0.4, ..IntradayConfig::default() };
         for session in 0..200 {
-            let drawn = draw(&config, circumstances, session_draw(1, Domain::Episodes, 0, session));
-            let path = filled(&config, &span, &drawn, u64::from(session));
+            let episodes = draw(&config, circumstances, session_draw(1, Domain::Episodes, 0, session));
+            let path = filled(&config, &span, &episodes, u64::from(session));
             let last = path.len() - 1;
-            assert_eq!(path.seconds[last], CLOSE_SECONDS);
-            assert_eq!(path.log_spot[last].to_bits(), span.after.log_spot.to_bits());
-            assert_eq!(path.state[last], span.after.state);
-            assert_eq!(path.transient[last].to_bits(), 0);
-            assert_eq!((path.vix[last], path.vix_quoted[last]), (path.vix_state[last], path.vix_state[last]));
-            assert_eq!((path.spread[last].to_bits(), path.rebalancing[last].to_bits()), (1f64.to_bits(), 0));
-            // And the step before lies near it: nothing is left to jump.
+            for (step, node, seconds) in [(0, &nodes[0], OPEN_SECONDS), (last, &nodes[2], CLOSE_SECONDS)] {
+                assert_eq!(path.seconds[step], seconds);
+                assert_eq!(path.log_spot[step].to_bits(), node.log_spot.to_bits());
+                assert_eq!(path.state[step], node.state);
+                assert_eq!(path.transient[step].to_bits(), 0);
+                assert_eq!((path.vix[step], path.vix_quoted[step]), (path.vix_state[step], path.vix_state[step]));
+                assert_eq!((path.spread[step].to_bits(), path.rebalancing[step].to_bits()), (1f64.to_bits(), 0));
+            }
+            // And the step before the close lies near it: nothing is left to jump.
             let gap = (path.log_spot[last] - path.log_spot[last - 1]).abs();
-            let minute = (0.025 / 252.0 * 0.7 / 390.0f64).sqrt();
+            let minute = (0.026 * YEARS / 390.0f64).sqrt();
             assert!(gap < 6.0 * minute, "{gap} {minute}");
             assert!((path.vix[last] / path.vix[last - 1] - 1.0).abs() < 0.01);
             assert!(path.state.iter().all(|state| state.v1 >= 0.0 && state.intensity > 0.0));
@@ -315,10 +344,18 @@ mod tests {
     }
 
     #[test]
+    fn a_quiet_session_runs_through_its_nodes() {
+        let nodes = nodes(NONE);
+        let path = filled(&IntradayConfig::default(), &span(&nodes), &[], 3);
+        let noon = path.seconds.iter().position(|&seconds| seconds == 46_800).expect("step");
+        assert_eq!(path.log_spot[noon].to_bits(), nodes[1].log_spot.to_bits());
+        assert_eq!(path.state[noon], nodes[1].state);
+    }
+
+    #[test]
     fn steps_are_fine_inside_and_coarse_around() {
-        let config = IntradayConfig::default();
-        let drawn = Drawn { episodes: vec![episode(JUMP, 0.05, 0.4)], overnight: Jump::default() };
-        let path = filled(&config, &span(JUMP), &drawn, 0);
+        let nodes = nodes(JUMP);
+        let path = filled(&IntradayConfig::default(), &span(&nodes), &[episode(JUMP, 0.05, 0.4)], 0);
         let inside = 52_860..52_860 + 270 + 960;
         for pair in path.seconds.windows(2) {
             let step = pair[1] - pair[0];
@@ -330,14 +367,11 @@ mod tests {
 
     #[test]
     fn a_fall_of_five_percent_lifts_vix_by_its_beta_and_futures_by_their_share() {
-        let none = Jump::default();
-        let span = span(none);
-        let quiet = Drawn::default();
-        let drawn = Drawn { episodes: vec![episode(none, 0.05, 0.0)], overnight: none };
+        let nodes = nodes(NONE);
         let config = IntradayConfig::default();
-        let (with, without) = (filled(&config, &span, &drawn, 0), filled(&config, &span, &quiet, 0));
-        let at = |path: &FinePath, seconds: i32| path.seconds.iter().position(|&s| s == seconds).expect("step");
-        let low = at(&with, 53_130);
+        let with = filled(&config, &span(&nodes), &[episode(NONE, 0.05, 0.0)], 0);
+        let without = filled(&config, &span(&nodes), &[], 0);
+        let low = with.seconds.iter().position(|&s| s == 53_130).expect("step");
         let vix = with.vix[low] / with.vix_state[low];
         assert!((ln(vix) - 0.215).abs() < 1e-12);
         assert!((ln(with.vix_quoted[low] / with.vix[low]) - 0.2).abs() < 1e-12);
@@ -352,22 +386,20 @@ mod tests {
 
     #[test]
     fn the_bridge_has_the_variance_of_the_clock() {
-        let none = Jump::default();
-        let span = span(none);
-        let config =
-            IntradayConfig { u_shape: 0.5, coarse_seconds: 3_600, fine_seconds: 5, ..IntradayConfig::default() };
-        let noon = 3;
+        let nodes = nodes(NONE);
+        let ends = [nodes[0], nodes[2]];
+        let span = span(&ends);
+        let config = IntradayConfig { u_shape: 0.5, coarse_seconds: 3_600, ..IntradayConfig::default() };
         let n = 20_000;
-        let share = 0.3 + 0.7 * diurnal(0.5, 3.0 * 3_600.0 / 23_400.0);
+        let share = diurnal(0.5, 3.0 * 3_600.0 / 23_400.0);
         let mean = 4.6 + 0.003 * share;
         let (mut first, mut second) = (0.0, 0.0);
         for seed in 0..n {
-            let path = filled(&config, &span, &Drawn::default(), seed);
-            let x = path.log_spot[noon] - mean;
+            let x = filled(&config, &span, &[], seed).log_spot[3] - mean;
             first += x;
             second += x * x;
         }
-        let variance = 0.5 * (0.01 + 0.014 + 0.011 + 0.0137) / 252.0 * share * (1.0 - share);
+        let variance = 0.5 * (0.01 + 0.014 + 0.011 + 0.0137) * YEARS * share * (1.0 - share);
         let n = n as f64;
         assert!((first / n).abs() < 4.0 * (variance / n).sqrt());
         assert!((second / n / variance - 1.0).abs() < 4.0 * (2.0 / n).sqrt(), "{}", second / n / variance);
@@ -386,14 +418,12 @@ mod tests {
     fn rebalancing_grows_to_the_close_and_is_gone_a_day_later() {
         let config = IntradayConfig { rebalancing: 0.4, ..IntradayConfig::default() };
         let jump = Jump { v1: 0.2, ..JUMP };
-        let path = filled(&config, &span(jump), &Drawn { overnight: jump, ..Drawn::default() }, 0);
+        let path = filled(&config, &span(&nodes(jump)), &[episode(jump, 0.02, 1.0)], 0);
         let last = path.len() - 1;
         assert!((path.rebalancing[last] - 0.4).abs() < 1e-15, "VIX more than doubled");
         assert_eq!(path.rebalancing[last - 25].to_bits(), 0);
-        let mut next = FinePath::default();
-        let calm = span(Jump::default());
-        let noise = session_draw(0, Domain::Bridge, 0, 1);
-        fill(&config, &calm, &Drawn::default(), path.rebalancing[last], noise, &mut next);
-        assert!((next.rebalancing[0] - 0.4).abs() < 1e-15 && next.rebalancing[next.len() - 1] < 0.03);
+        let calm = nodes(NONE);
+        let next = filled(&config, &Span { rebalanced: path.rebalancing[last], ..span(&calm) }, &[], 0);
+        assert!((next.rebalancing[0] - 0.4).abs() < 1e-15 && next.rebalancing[next.len() - 1] < 0.02);
     }
 }
