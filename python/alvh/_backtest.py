@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alvh import _core
+from alvh._market_views import market_frame, risk_slide
 from alvh.books import Book, LayeredHedge
 from alvh.errors import ConfigError
 from alvh.marks import QuoteMarks, SurfaceMarks, surface
@@ -116,6 +117,8 @@ def backtest(
         slippage=partial(_slippage, wanted, history, marks),
         sensitivity=partial(_sensitivity, wanted, history, marks),
         portfolio_margin=partial(_portfolio_margin, wanted, history, marks),
+        market=partial(market_frame, history),
+        risk_slide=partial(risk_slide, history),
         seed=seed,
         replicates=replicates,
     )

@@ -268,6 +268,17 @@ def simulate_paths(
     n_jobs: int,
     set: str,
 ) -> tuple[int, _Columns]: ...
+def simulate(
+    market: str,
+    world: str,
+    books: Sequence[str],
+    first_path: int,
+    n_paths: int,
+    seed: int,
+    n_jobs: int,
+    record_paths: int,
+    instruction_set: str | None = None,
+) -> dict[str, Any]: ...
 
 # Tapes (rust/py/src/tape.rs).
 _Codes: TypeAlias = npt.NDArray[np.uint8]

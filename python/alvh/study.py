@@ -17,7 +17,7 @@ from alvh.statistics import drawdown as max_drawdown
 from alvh.statistics import intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -142,6 +142,8 @@ class Study:
         P&L in USD by share of the half-spread paid (index) and book (columns); P&L in USD by variant (index) and
         book (columns); requirement of the portfolio scan in USD by session (index) and book (columns). A callable
         makes its frame when it is first asked for.
+    market, risk_slide : optional
+        Levels of the market by session, like the frames above; and what reprices the books of a study under shocks.
     base : str, optional
         Book that the others are compared with: ``"unhedged"`` when there is one, else the first.
     seed : int
@@ -163,6 +165,7 @@ class Study:
     seed: int
     replicates: int
     _frames: dict[str, Frame | None]
+    _slide: Callable[[Study], pd.DataFrame] | None
 
     def __init__(
         self,
@@ -171,13 +174,16 @@ class Study:
         slippage: Frame | None = None,
         sensitivity: Frame | None = None,
         portfolio_margin: Frame | None = None,
+        market: Frame | None = None,
+        risk_slide: Callable[[Study], pd.DataFrame] | None = None,
         base: str = "",
         seed: int = 0,
         replicates: int = 2000,
     ) -> None:
         frames = {"slippage": slippage, "sensitivity": sensitivity, "portfolio_margin": portfolio_margin}
         vars(self).update(raw={key: _frozen(value) for key, value in raw.items()})
-        vars(self).update(note=note, seed=seed, replicates=replicates, _frames=frames)
+        frames |= {"market": market}
+        vars(self).update(note=note, seed=seed, replicates=replicates, _frames=frames, _slide=risk_slide)
         base = base or ("unhedged" if "unhedged" in self.books else self.books[0])
         if base not in self.books:
             raise ConfigError("STA020", "Study", "base", repr(base), f"one of {', '.join(self.books)}")
@@ -235,6 +241,20 @@ class Study:
         Beside it stands the Reg-T requirement of :meth:`to_frame`. Source of the index moves: Cboe Rule 10.4.
         """
         return self._frame("portfolio_margin")
+
+    @property
+    def market(self) -> pd.DataFrame | None:
+        """Levels of the market by session (index): ``spx``, ``vix`` and what else the history has [points]."""
+        return self._frame("market")
+
+    @cached_property
+    def risk_slide(self) -> pd.DataFrame | None:
+        """P&L in USD per book and leg or layer under shocks of the index and of VIX, now and a session later.
+
+        Columns ``book``, ``day``, ``when``, ``bucket``, ``spot`` (relative), ``vix`` [points], ``pnl``; the positions
+        are those of one close, the last one at which most books hold options.
+        """
+        return None if self._slide is None else self._slide(self)
 
     # --- what was run ------------------------------------------------------------------------------
 
@@ -319,6 +339,33 @@ class Study:
         frame = pd.DataFrame(columns, index=pd.Index(self.books, name="book")).drop(index=self.base)
         frame["reading"] = [self._reading(name, row) for name, row in frame.iterrows()]
         return frame
+
+    def claims(self, books: Sequence[str] | None = None) -> pd.DataFrame:
+        """Judge every published claim by what was measured.
+
+        Parameters
+        ----------
+        books : sequence of str, optional
+            Hedged books to judge; by default ``adaptive`` and ``static``, whether the study has them or not.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per claim, book and comparison: ``claim``, ``claimed``, ``book``, ``against``, ``estimate``,
+            ``low`` and ``high`` (95 %, as fractions), ``sample``, ``verdict`` (supported, not supported, undecided,
+            not measured), ``within`` (the interval lies inside the claimed range; None where there is no range),
+            ``coverage`` (measured share of such intervals that hold the truth; drawdowns of one history),
+            ``indicative`` (that share is below 90 %), ``why`` and ``change`` (what would change the verdict).
+            docs/reading-a-study.md has the rule.
+
+        Raises
+        ------
+        ConfigError
+            ``STA022``: when `books` names no book.
+        """
+        from alvh._claims import claims
+
+        return claims(self, books)
 
     def attribution(self) -> pd.DataFrame:
         """P&L by bucket.
@@ -525,7 +572,7 @@ class Study:
             "books": _rows(self.summary()),
             "base": self.base,
             "paired": _rows(self.paired()),
-            "claims": [],
+            "claims": self.claims().to_dict("records"),
             "margin": {
                 book: {"reg_t_max": reg_t, "portfolio_scan_max": scan}
                 for book, reg_t, scan in zip(

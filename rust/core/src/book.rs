@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::costs::CostConfig;
 use crate::error::{Error, Fault, Result};
+use crate::policy::{AdaptivePolicy, BreakoutPolicy, MotionPolicy, Rules};
 
 /// Published tier of a condor; decides at which VIX it may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,15 +204,25 @@ pub struct Book {
     pub margin_stress: f64,
     /// Whether cash earns the money-market rate.
     pub cash_earns_rate: bool,
+    /// Rules on top of the schedule, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
 }
 
-struct Check<'a> {
-    source: &'a str,
-    path: String,
+pub(crate) struct Check<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) path: String,
 }
 
 impl Check<'_> {
-    fn that(&self, ok: bool, code: &'static str, field: &str, value: impl ToString, expected: &str) -> Result<()> {
+    pub(crate) fn that(
+        &self,
+        ok: bool,
+        code: &'static str,
+        field: &str,
+        value: impl ToString,
+        expected: &str,
+    ) -> Result<()> {
         if ok {
             return Ok(());
         }
@@ -221,7 +232,7 @@ impl Check<'_> {
 }
 
 /// Float that is finite and inside a closed range.
-fn within(x: f64, low: f64, high: f64) -> bool {
+pub(crate) fn within(x: f64, low: f64, high: f64) -> bool {
     x.is_finite() && (low..=high).contains(&x)
 }
 
@@ -430,6 +441,9 @@ impl Book {
         if let Some(portfolio) = &self.portfolio {
             portfolio.validate("portfolio")?;
         }
+        if let Some(rules) = &self.rules {
+            rules.validate("rules")?;
+        }
         self.costs.validate()
     }
 
@@ -478,12 +492,16 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
         "LayeredHedge" => parse::<LayeredHedge>(json, class)?.validate(""),
         "CostConfig" => parse::<CostConfig>(json, class)?.validate(),
         "IndexPortfolio" => parse::<IndexPortfolio>(json, class)?.validate(""),
+        "AdaptivePolicy" => parse::<AdaptivePolicy>(json, class)?.validate(""),
+        "MotionPolicy" => parse::<MotionPolicy>(json, class)?.validate(""),
+        "BreakoutPolicy" => parse::<BreakoutPolicy>(json, class)?.validate(""),
         "Book" => parse_book(json).map(|_| ()),
         _ => Err(Error::internal(Fault::new("INT001", "check_part", "class", class, "a configuration class"))),
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
+/// Reads an object from JSON, field by name.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
     // A list would fill the fields by position: only names are understood.
     if !json.trim_start().starts_with('{') {
         let fault = Fault::new("CFG000", class, "fields", "no JSON object", "the documented fields and types");

@@ -61,6 +61,8 @@ pub enum Domain {
     ModelPrice = 21,
     /// Clock and sizes of the jumps of the market model.
     ModelJumps = 22,
+    /// Highest and lowest price between two steps of the market model.
+    ModelExtremes = 23,
     /// Which episodes a session has.
     Episodes = 40,
     /// Price between two closes on a day with an episode.

@@ -64,7 +64,7 @@ impl MarketSource for Made {
         self.steps
     }
 
-    fn fill(&self, step: usize, state: &mut MarketState) {
+    fn fill(&mut self, step: usize, state: &mut MarketState) {
         let n = self.n_paths();
         let absent = vec![f64::NAN; n];
         let vix: Vec<f64> = self.vix.iter().map(|path| path[step]).collect();
@@ -156,6 +156,7 @@ fn book(name: &str, condor: Option<IronCondor>, hedge: Option<LayeredHedge>) -> 
         costs: CostConfig::default(),
         margin_stress: 1.0,
         cash_earns_rate: true,
+        rules: None,
     };
     book.validate().unwrap();
     book
@@ -178,10 +179,10 @@ fn books() -> Vec<Book> {
     ]
 }
 
-const RUN: RunOptions = RunOptions { record: true, scan_portfolio: false };
+const RUN: RunOptions = RunOptions { recorded: u64::MAX, scan_portfolio: false };
 
 fn go(source: &Made, books: &[Book], first_path: u64) -> Partial {
-    run(source, &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, RUN, &mut || true).unwrap()
+    run(&mut source.clone(), &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, RUN, &mut || true).unwrap()
 }
 
 #[test]
@@ -318,7 +319,8 @@ fn a_policy_resizes_layers_between_rolls() {
     let single = IronCondor { entry: EntrySchedule::Flat, ..condor() };
     let accounts = [book("static", Some(single), Some(hedge()))];
     let mut marks = SurfaceMarks::new();
-    let record = run(&source, &mut marks, &mut Doubling, &accounts, 0, RUN, &mut || true).unwrap().records.remove(0);
+    let record =
+        run(&mut source.clone(), &mut marks, &mut Doubling, &accounts, 0, RUN, &mut || true).unwrap().records.remove(0);
     let changes: Vec<_> = record.decisions.iter().filter(|d| d.rule == rule::LAYER_RESIZE).collect();
     assert!(changes.len() > 4);
     for change in &changes {
@@ -345,6 +347,7 @@ fn a_layer_rolls_to_a_later_expiry_nearest_its_target() {
 fn an_impatient_caller_stops_the_run() {
     let source = Made::new(&[1], 200);
     let stopped =
-        run(&source, &mut SurfaceMarks::new(), &mut StaticPolicy, &books(), 0, RUN, &mut || false).unwrap_err();
+        run(&mut source.clone(), &mut SurfaceMarks::new(), &mut StaticPolicy, &books(), 0, RUN, &mut || false)
+            .unwrap_err();
     assert_eq!(stopped, alvh_core::Error::Interrupted);
 }

@@ -53,7 +53,7 @@ fn backtest<'py>(
     let source = history.inner.clone();
     let chain = chain.map(|chain| chain.inner.clone());
     let names = bucket_names(&books);
-    let options = RunOptions { record: true, scan_portfolio };
+    let options = RunOptions { recorded: 1, scan_portfolio };
     let (partial, counts) = door::enter(py, |go_on| match chain {
         None => run(&source, &mut SurfaceMarks::new(), &books, options, go_on).map(|partial| (partial, Vec::new())),
         Some(chain) => {
@@ -65,18 +65,29 @@ fn backtest<'py>(
     let record = partial.records.into_iter().next().ok_or_else(|| {
         to_py(py, &Error::internal(Fault::new("INT003", "backtest", "records", "none", "one recorded path")))
     })?;
+    raw_result(py, &books, &names, &record, counts)
+}
+
+/// What a recorded path left behind, as Python reads it.
+pub fn raw_result<'py>(
+    py: Python<'py>,
+    books: &[Book],
+    names: &[String],
+    record: &Record,
+    counts: Vec<(&str, u64)>,
+) -> PyResult<Bound<'py, PyDict>> {
     let raw = PyDict::new(py);
     raw.set_item("books", books.iter().map(|book| book.name.as_str()).collect::<Vec<_>>())?;
     raw.set_item("capital", finished(py, books.iter().map(|book| book.capital).collect()))?;
-    raw.set_item("buckets", &names)?;
+    raw.set_item("buckets", names)?;
     raw.set_item("rules", RULES)?;
     raw.set_item("event_kinds", INCIDENTS)?;
     raw.set_item("marks", counts.into_iter().collect::<std::collections::BTreeMap<&str, u64>>())?;
-    sessions(py, &raw, &record, names.len())?;
-    raw.set_item("trades", trades(py, &record)?)?;
-    raw.set_item("condors", condors(py, &record)?)?;
-    raw.set_item("decisions", decisions(py, &record)?)?;
-    raw.set_item("events", incidents(py, &record)?)?;
+    sessions(py, &raw, record, names.len())?;
+    raw.set_item("trades", trades(py, record)?)?;
+    raw.set_item("condors", condors(py, record)?)?;
+    raw.set_item("decisions", decisions(py, record)?)?;
+    raw.set_item("events", incidents(py, record)?)?;
     Ok(raw)
 }
 
@@ -87,7 +98,7 @@ fn run<M: alvh_core::marks::Marks>(
     options: RunOptions,
     poll: &mut dyn FnMut() -> bool,
 ) -> Result<Partial> {
-    engine::run(source, marks, &mut StaticPolicy, books, 0, options, poll)
+    engine::run(&mut &*source, marks, &mut StaticPolicy, books, 0, options, poll)
 }
 
 fn dollars(cents: &[i64]) -> Vec<f64> {

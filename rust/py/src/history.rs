@@ -83,7 +83,7 @@ impl PyHistory {
     }
 
     fn __len__(&self) -> usize {
-        self.inner.n_steps()
+        (&*self.inner).n_steps()
     }
 
     fn flag_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -95,7 +95,7 @@ impl PyHistory {
     }
 
     fn steps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let n = self.inner.n_steps();
+        let n = (&*self.inner).n_steps();
         let (mut day, mut seconds, mut flags) = (Vec::with_capacity(n), Vec::with_capacity(n), Vec::with_capacity(n));
         let (mut spot, mut vix) = (Vec::with_capacity(n), Vec::with_capacity(n));
         for step in 0..n {
@@ -116,19 +116,18 @@ impl PyHistory {
     }
 
     fn settlements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let sessions = self.inner.columns().day.len();
+        let source = &*self.inner;
+        let sessions = source.columns().day.len();
         let mut columns: [Vec<f64>; 2] = std::array::from_fn(|_| Vec::with_capacity(sessions));
         let mut sources: [Vec<u8>; 2] = std::array::from_fn(|_| Vec::with_capacity(sessions));
         let mut last = None;
-        for step in 0..self.inner.n_steps() {
-            let day = self.inner.step(step).0;
+        for step in 0..source.n_steps() {
+            let day = source.step(step).0;
             if last == Some(day) {
                 continue;
             }
             last = Some(day);
-            for (i, value) in
-                [self.inner.spx_settlement(step, 0), self.inner.vix_settlement(step, 0)].into_iter().enumerate()
-            {
+            for (i, value) in [source.spx_settlement(step, 0), source.vix_settlement(step, 0)].into_iter().enumerate() {
                 columns[i].push(value.value);
                 sources[i].push(value.source as u8);
             }

@@ -1,12 +1,20 @@
 //! Conversion for the path simulator of the core.
 
+use alvh_core::Result;
+use alvh_core::book::{self, Book};
+use alvh_core::engine::bucket_names;
+use alvh_core::engine::record::Outcome;
 use alvh_core::market::model::MarketConfig;
 use alvh_core::simulate::paths::{Measure, Plan};
+use alvh_core::simulate::study::{self, Shard};
+use alvh_core::simulate::world::World;
 use alvh_core::simulate::{self, InstructionSet, hc1};
-use numpy::PyArray1;
+use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use crate::arrays::finished;
+use crate::arrays::{finished, frozen};
+use crate::backtest::raw_result;
 use crate::door;
 use crate::errors::IntoPyResult;
 
@@ -65,9 +73,70 @@ fn simulate_paths<'py>(
     Ok((out.records, columns))
 }
 
+/// All books on the same simulated paths: outcomes by path, and the recorded paths in full.
+#[pyfunction]
+#[pyo3(
+    name = "simulate",
+    signature = (market, world, books, first_path, n_paths, seed, n_jobs, record_paths, instruction_set = None)
+)]
+fn simulate_books<'py>(
+    py: Python<'py>,
+    market: &str,
+    world: &str,
+    books: Vec<String>,
+    first_path: u64,
+    n_paths: usize,
+    seed: u64,
+    n_jobs: usize,
+    record_paths: u64,
+    instruction_set: Option<&str>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let market = MarketConfig::from_json(market).into_py_result(py)?;
+    let world = World::from_json(world).into_py_result(py)?;
+    let books: Vec<Book> = books.iter().map(|json| book::parse_book(json)).collect::<Result<_>>().into_py_result(py)?;
+    let set = instruction_set.map_or_else(|| Ok(InstructionSet::best()), simulate::instruction_set);
+    let set = set.into_py_result(py)?;
+    let names = bucket_names(&books);
+    let shard = Shard { first_path, n_paths, seed, recorded: record_paths };
+    let run = |go_on: &mut dyn FnMut() -> bool| study::simulate(&market, &world, &books, &shard, n_jobs, set, go_on);
+    let result = door::enter(py, run)?;
+    let outcomes = PyDict::new(py);
+    let shape = [books.len(), n_paths];
+    for (name, column) in Outcome::INTEGERS.iter().zip(result.outcomes.integers) {
+        outcomes.set_item(name, frozen(PyArray1::from_vec(py, column).reshape(shape)?))?;
+    }
+    for (name, column) in Outcome::FLOATS.iter().zip(result.outcomes.floats) {
+        outcomes.set_item(name, frozen(PyArray1::from_vec(py, column).reshape(shape)?))?;
+    }
+    let pnl = PyArray1::from_vec(py, result.outcomes.pnl).reshape([books.len(), names.len(), n_paths])?;
+    outcomes.set_item("pnl", frozen(pnl))?;
+    let records: PyResult<Vec<_>> = result
+        .records
+        .iter()
+        .map(|record| {
+            let raw = raw_result(py, &books, &names, record, Vec::new())?;
+            raw.set_item("path", record.path)?;
+            Ok(raw)
+        })
+        .collect();
+    let raw = PyDict::new(py);
+    let paths = (0..n_paths as u64).map(|path| first_path.wrapping_add(path) as i64).collect();
+    raw.set_item("path", finished(py, paths))?;
+    raw.set_item("books", books.iter().map(|book| book.name.as_str()).collect::<Vec<_>>())?;
+    raw.set_item("capital", finished(py, books.iter().map(|book| book.capital).collect()))?;
+    raw.set_item("buckets", &names)?;
+    raw.set_item("outcomes", outcomes)?;
+    raw.set_item("records", records?)?;
+    raw.set_item("sessions", world.sessions)?;
+    raw.set_item("steps", result.steps)?;
+    raw.set_item("clamped", result.clamped)?;
+    Ok(raw)
+}
+
 /// Adds the path simulator to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(instruction_sets, module)?)?;
     module.add_function(wrap_pyfunction!(reference_workload, module)?)?;
-    module.add_function(wrap_pyfunction!(simulate_paths, module)?)
+    module.add_function(wrap_pyfunction!(simulate_paths, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate_books, module)?)
 }

@@ -2,7 +2,7 @@
 
 use crate::instrument::{Day, Instrument};
 use crate::market::MarketState;
-use crate::marks::{LegBatch, Marks, Quote};
+use crate::marks::{LegBatch, Marks, Quote, flag};
 
 /// Index of a leg in the table.
 pub type Slot = u32;
@@ -101,8 +101,9 @@ impl LegTable {
         }
     }
 
-    /// Marks every leg on the current step.
-    pub fn mark<M: Marks>(&mut self, marks: &mut M, state: &MarketState) {
+    /// Marks every leg on the current step and returns how many marks were clamped.
+    pub fn mark<M: Marks>(&mut self, marks: &mut M, state: &MarketState) -> u64 {
         marks.quote(state, &self.batch, &mut self.quotes);
+        self.quotes.iter().map(|quote| u64::from(quote.flags & flag::CLAMPED != 0)).sum()
     }
 }

@@ -22,7 +22,7 @@ use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
 use crate::math;
 use crate::policy::Policy;
-use crate::signals::Reading;
+use crate::signals::Trackers;
 
 /// Closes behind the 20-session volatility.
 const VOL_WINDOW: usize = 20;
@@ -79,8 +79,8 @@ impl RealisedVol {
 /// What a run keeps beyond the outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunOptions {
-    /// Every path keeps its sessions, fills, decisions and incidents.
-    pub record: bool,
+    /// Paths numbered below this keep their sessions, fills, decisions and incidents.
+    pub recorded: u64,
     /// Recorded paths keep the requirement of the portfolio scan at every close.
     pub scan_portfolio: bool,
 }
@@ -93,7 +93,7 @@ pub struct RunOptions {
 /// `Interrupted` when `poll` says so; `Config` when two books share a name; `Internal` when a bucket sum differs
 /// from the change of equity.
 pub fn run<S: MarketSource, M: Marks, P: Policy>(
-    source: &S,
+    source: &mut S,
     marks: &mut M,
     policy: &mut P,
     books: &[Book],
@@ -115,7 +115,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         .collect();
     let mut records: Vec<Option<Record>> = (0..n_paths as u64)
         .map(|path| {
-            options.record.then(|| Record {
+            (first_path + path < options.recorded).then(|| Record {
                 path: first_path + path,
                 books: vec![BookSeries::default(); books.len()],
                 ..Record::default()
@@ -123,17 +123,19 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         })
         .collect();
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
-    let readings: Vec<Reading> = vec![Reading::default(); n_paths];
+    let mut trackers = Trackers::new(policy, books, n_paths);
     let mut state = MarketState::default();
+    let mut clamped = 0;
     for step_index in 0..source.n_steps() {
         if step_index % POLL_STEPS == 0 && !poll() {
             return Err(Error::Interrupted);
         }
         source.fill(step_index, &mut state);
         marks.prepare(&state);
+        trackers.push(&state);
         for phase in [Phase::Settle, Phase::Trade] {
             if phase == Phase::Trade {
-                legs.mark(marks, &state);
+                clamped += legs.mark(marks, &state);
             }
             for path in 0..n_paths {
                 if phase == Phase::Trade && state.is_close {
@@ -145,7 +147,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                 } else {
                     [SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback }; 2]
                 };
-                for (book, account) in books.iter().zip(&mut accounts[path]) {
+                for (index, (book, account)) in books.iter().zip(&mut accounts[path]).enumerate() {
                     let mut step = Step {
                         state: &state,
                         path,
@@ -154,7 +156,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         spx_settlement,
                         vix_settlement,
                         realised_vol: realised[path].value,
-                        signals: &readings[path],
+                        signals: trackers.reading(index, path),
                         record: records[path].as_mut(),
                     };
                     match phase {
@@ -180,7 +182,8 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         .enumerate()
         .map(|(path, books)| (first_path + path as u64, books.iter().map(BookAccount::outcome).collect()))
         .collect();
-    let partial = Partial { outcomes, records: records.into_iter().flatten().collect() };
+    let steps = (source.n_steps() * n_paths) as u64;
+    let partial = Partial { outcomes, records: records.into_iter().flatten().collect(), steps, clamped };
     check_residual(&partial, books, names.len())?;
     Ok(partial)
 }
@@ -216,8 +219,19 @@ fn new_account(index: usize, book: &Book, names: &[String]) -> BookAccount {
     BookAccount::new(index as u32, book, buckets, names.len())
 }
 
-/// Every session's buckets must sum to the change of its equity, to the cent.
+/// Every session's buckets must sum to the change of its equity, to the cent, and so must those of a whole path.
 fn check_residual(partial: &Partial, books: &[Book], n_buckets: usize) -> Result<()> {
+    for (path, outcomes) in &partial.outcomes {
+        for (book, outcome) in books.iter().zip(outcomes) {
+            let earned = outcome.final_equity - (book.capital * 100.0).round() as i64;
+            let residual = earned - outcome.pnl.iter().sum::<i64>();
+            if residual != 0 {
+                let value = format!("{residual} cents");
+                let fault = Fault::new("INT002", format!("book {:?}", book.name), "residual", value, "0 cents");
+                return Err(Error::internal(fault.at(format!("path {path}"))));
+            }
+        }
+    }
     for record in &partial.records {
         for (book, series) in books.iter().zip(&record.books) {
             let mut before = (book.capital * 100.0).round() as i64;

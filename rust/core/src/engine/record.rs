@@ -185,24 +185,85 @@ pub struct Record {
 }
 
 /// What is kept of every path and book.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Equity at the end in cents.
     pub final_equity: i64,
     /// Largest fall of the closing equity from a previous peak in cents.
     pub max_drawdown: i64,
+    /// The largest fall as a fraction of its peak, which may be another episode.
+    pub drawdown_fraction: f64,
+    /// Sessions from the peak before that fraction to its recovery, or to the end.
+    pub drawdown_sessions: i64,
     /// Credit received in cents.
     pub credit: i64,
     /// P&L of all layers in cents, before fees and slippage.
     pub hedge_pnl: i64,
+    /// Fees and slippage of all layers in cents.
+    pub hedge_costs: i64,
     /// Margin calls.
-    pub margin_calls: u32,
+    pub margin_calls: i64,
     /// Closed condors.
-    pub condors: u32,
+    pub condors: i64,
     /// Closed condors with a gain after costs.
-    pub winners: u32,
+    pub winners: i64,
     /// Double breaches.
-    pub double_breaches: u32,
+    pub double_breaches: i64,
+    /// Smallest cash less requirement in cents.
+    pub min_excess: i64,
+    /// P&L of the worst session in cents.
+    pub worst_session: i64,
+    /// Sum of squares of the P&L of a session, USD squared.
+    pub squares: f64,
+    /// The same of the P&L without interest on cash.
+    pub excess_squares: f64,
+    /// The same of the losses among those.
+    pub downside_squares: f64,
+    /// P&L of every bucket in cents.
+    pub pnl: Vec<i64>,
+}
+
+impl Outcome {
+    /// Names of the whole numbers, in the order of [`Outcome::integers`].
+    pub const INTEGERS: [&str; 12] = [
+        "final_equity",
+        "max_drawdown",
+        "drawdown_sessions",
+        "credit",
+        "hedge_pnl",
+        "hedge_costs",
+        "margin_calls",
+        "condors",
+        "winners",
+        "double_breaches",
+        "min_excess",
+        "worst_session",
+    ];
+    /// Names of the other numbers, in the order of [`Outcome::floats`].
+    pub const FLOATS: [&str; 4] = ["drawdown_fraction", "squares", "excess_squares", "downside_squares"];
+
+    /// The whole numbers; money in cents.
+    pub fn integers(&self) -> [i64; Self::INTEGERS.len()] {
+        [
+            self.final_equity,
+            self.max_drawdown,
+            self.drawdown_sessions,
+            self.credit,
+            self.hedge_pnl,
+            self.hedge_costs,
+            self.margin_calls,
+            self.condors,
+            self.winners,
+            self.double_breaches,
+            self.min_excess,
+            self.worst_session,
+        ]
+    }
+
+    /// The other numbers.
+    pub fn floats(&self) -> [f64; Self::FLOATS.len()] {
+        [self.drawdown_fraction, self.squares, self.excess_squares, self.downside_squares]
+    }
 }
 
 /// Results of some paths; parts from anywhere merge into the same whole.
@@ -212,6 +273,10 @@ pub struct Partial {
     pub outcomes: Vec<(u64, Vec<Outcome>)>,
     /// Recorded paths in path order.
     pub records: Vec<Record>,
+    /// Steps of all paths.
+    pub steps: u64,
+    /// Marks of legs whose state had to be clamped to what the marks were built for.
+    pub clamped: u64,
 }
 
 impl Partial {
@@ -228,6 +293,8 @@ impl Partial {
         }
         self.records.extend(other.records);
         self.records.sort_by_key(|record| record.path);
+        self.steps += other.steps;
+        self.clamped += other.clamped;
         Ok(self)
     }
 }

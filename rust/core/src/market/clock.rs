@@ -25,12 +25,14 @@ impl Default for BusinessClock {
 }
 
 impl BusinessClock {
+    /// Whether a weekend or a holiday lies before a session.
+    pub fn is_after_weekend(day: Day) -> bool {
+        calendar::previous_session(day).is_some_and(|before| day - before > 1)
+    }
+
     /// Share of the session's time that has passed at its open.
     pub fn share_at_open(&self, day: Day) -> f64 {
-        match calendar::previous_session(day) {
-            Some(before) if day - before > 1 => self.weekend,
-            _ => self.overnight,
-        }
+        if Self::is_after_weekend(day) { self.weekend } else { self.overnight }
     }
 
     /// Sessions since the start of the calendar: a whole number at a close. Before the open of a session it is the

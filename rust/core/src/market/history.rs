@@ -714,7 +714,7 @@ fn set(column: &mut Vec<f64>, value: f64) {
     column.push(value);
 }
 
-impl MarketSource for HistorySource {
+impl MarketSource for &HistorySource {
     fn n_paths(&self) -> usize {
         1
     }
@@ -723,7 +723,7 @@ impl MarketSource for HistorySource {
         self.steps.len()
     }
 
-    fn fill(&self, step: usize, state: &mut MarketState) {
+    fn fill(&mut self, step: usize, state: &mut MarketState) {
         let s = &self.steps[step];
         let c = &self.columns;
         let session = s.session as usize;
@@ -885,7 +885,7 @@ mod tests {
     }
 
     /// Everything a step says, as text: NaN equals NaN, and different bits print differently.
-    fn transcript(source: &HistorySource, step: usize) -> String {
+    fn transcript(mut source: &HistorySource, step: usize) -> String {
         let mut state = MarketState::default();
         source.fill(step, &mut state);
         format!("{state:?} {:?} {:?}", source.spx_settlement(step, 0), source.vix_settlement(step, 0))
@@ -896,7 +896,7 @@ mod tests {
         let whole = load(columns(60));
         for k in 1..60 {
             let part = load(cut(columns(60), k));
-            for step in 0..part.n_steps() {
+            for step in 0..(&part).n_steps() {
                 assert_eq!(transcript(&part, step), transcript(&whole, step), "cut {k}, step {step}");
             }
         }
@@ -914,7 +914,7 @@ mod tests {
         }
         poisoned.vx_settle[columns(60).vx_offset[59]..].iter_mut().for_each(|price| *price *= 2.0);
         let poisoned = load(poisoned);
-        let n = whole.n_steps();
+        let n = (&whole).n_steps();
         assert!(whole.steps[n - 2].session == 59 && !whole.steps[n - 2].is_close);
         assert_eq!(transcript(&whole, n - 2), transcript(&poisoned, n - 2));
         assert_ne!(transcript(&whole, n - 1), transcript(&poisoned, n - 1));
@@ -934,6 +934,7 @@ mod tests {
         c.vx_settle = vec![21.0, 23.0, 23.5, 22.0, 24.0];
         c.vix_close = vec![20.0, 22.0, 21.0];
         let source = load(c);
+        let mut source = &source;
         let mut state = MarketState::default();
         let close_of = |session: u32| {
             source.steps.iter().position(|step| step.session == session && step.is_close).expect("a close")

@@ -29,6 +29,7 @@ pub struct Inversion {
 }
 
 /// What is known before a day's indices: least values, means and standard deviations of the parts.
+#[derive(Debug, Clone)]
 struct Prior {
     least: [f64; PARTS],
     mean: [f64; PARTS],
@@ -52,6 +53,32 @@ impl Prior {
             mean: [mean.v1, mean.v2, mean.intensity * premium],
             sd: [v1.sqrt(), v2.sqrt(), intensity.sqrt() * premium],
         }
+    }
+}
+
+/// Inverts one day's indices after another, without checking them.
+#[derive(Debug, Clone)]
+pub struct Inverter {
+    prior: Prior,
+    windows: Vec<Squared>,
+    quote_error: f64,
+}
+
+impl Inverter {
+    /// For indices of windows of `days`, quoted to `quote_error` points.
+    pub fn new(config: &MarketConfig, days: &[f64], quote_error: f64) -> Self {
+        let model = config.pricing();
+        let windows = days.iter().map(|days| model.vix_squared(days / 365.0)).collect();
+        Self { prior: Prior::new(config), windows, quote_error: quote_error / POINTS }
+    }
+
+    /// The state that one row of `quotes` implies, in points and in the order of the windows; NaN: not known. All parts
+    /// are NaN where none is known.
+    pub fn state(&self, quotes: &[f64]) -> State {
+        if quotes.iter().all(|quote| quote.is_nan()) {
+            return State { v1: f64::NAN, v2: f64::NAN, intensity: f64::NAN };
+        }
+        nearest(&self.prior, &self.windows, quotes, self.quote_error)
     }
 }
 
@@ -81,23 +108,17 @@ pub fn invert(
         let fault = fault("MKT033", "quotes", quotes[row], "points in (0, 1000], or NaN where missing");
         return Err(Error::data(fault.at(format!("[{}]", row / days.len()))));
     }
-    let model = config.pricing();
-    let windows: Vec<Squared> = days.iter().map(|days| model.vix_squared(days / 365.0)).collect();
-    let prior = Prior::new(config);
+    let inverter = Inverter::new(config, days, quote_error);
     let mut out = Inversion::default();
     for row in quotes.chunks(days.len().max(1)) {
         if !go_on() {
             return Err(Error::Interrupted);
         }
-        let state = if row.iter().all(|quote| quote.is_nan()) {
-            State { v1: f64::NAN, v2: f64::NAN, intensity: f64::NAN }
-        } else {
-            nearest(&prior, &windows, row, quote_error / POINTS)
-        };
+        let state = inverter.state(row);
         out.v1.push(state.v1);
         out.v2.push(state.v2);
         out.intensity.push(state.intensity);
-        out.fitted.extend(windows.iter().map(|squared| POINTS * squared.at(state).sqrt()));
+        out.fitted.extend(inverter.windows.iter().map(|squared| POINTS * squared.at(state).sqrt()));
     }
     Ok(out)
 }

@@ -125,8 +125,8 @@ pub trait MarketSource {
     /// Number of steps.
     fn n_steps(&self) -> usize;
     /// Writes step `step` into `state`.
-    fn fill(&self, step: usize, state: &mut MarketState);
-    /// AM settlement of SPX options on the session of step `step`, for one path.
+    fn fill(&mut self, step: usize, state: &mut MarketState);
+    /// AM settlement of SPX options on the session of step `step`, the one filled last, for one path.
     fn spx_settlement(&self, step: usize, path: usize) -> SettlementValue;
     /// Settlement of VIX options and futures on the session of step `step`, for one path.
     fn vix_settlement(&self, step: usize, path: usize) -> SettlementValue;

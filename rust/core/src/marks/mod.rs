@@ -1,13 +1,15 @@
 //! What a leg is worth and what trading it costs: one boundary, several implementations.
 //!
-//! Quotes (the user's chain), a surface (from index levels) and, later, the market model implement [`Marks`];
+//! Quotes (the user's chain), a surface (from index levels) and the market model implement [`Marks`];
 //! the engine cannot tell them apart.
 
 pub mod chain;
+pub mod model;
 pub mod quotes;
 pub mod surface;
 
-use crate::calendar::listing::ListedExpiry;
+use crate::calendar::{self, listing::ListedExpiry};
+use crate::costs::spread::{SpreadLeg, half_spread_at};
 use crate::instrument::{Day, Instrument, Right, Settlement};
 use crate::market::MarketState;
 
@@ -83,5 +85,46 @@ impl OptionProduct {
             Self::Spx | Self::Vix => Settlement::Am,
             Self::Spxw => Settlement::Pm,
         }
+    }
+}
+
+/// A mark with the spread of the rule for markets without quotes; `vix_multiplier` is that of the path's VIX.
+#[inline]
+fn quote_by_rule(
+    state: &MarketState,
+    path: usize,
+    instrument: Instrument,
+    vix_multiplier: f64,
+    (mid, flags): (f64, u32),
+) -> Quote {
+    let settlement = match instrument {
+        Instrument::SpxOption { settlement, .. } => settlement,
+        _ => Settlement::Am,
+    };
+    let leg = SpreadLeg {
+        kind: instrument.into(),
+        mid,
+        settlement,
+        spot: state.spot[path],
+        day: state.day,
+        vix: state.vix[path],
+    };
+    Quote { mid, half_spread: half_spread_at(&leg, vix_multiplier) * state.spread_multiplier[path], flags }
+}
+
+/// Right, strike, expiry and, of SPX options, the settlement; `None` for anything but an option.
+fn option_of(instrument: Instrument) -> Option<(Right, f64, Day, Option<Settlement>)> {
+    match instrument {
+        Instrument::SpxOption { right, strike, expiry, settlement } => Some((right, strike, expiry, Some(settlement))),
+        Instrument::VixOption { right, strike, expiry } => Some((right, strike, expiry, None)),
+        _ => None,
+    }
+}
+
+/// Time of day at which an expiry settles; early closes settle early.
+fn settlement_seconds(expiry: Day, settlement: Settlement) -> i32 {
+    match settlement {
+        Settlement::Am => settlement.seconds(),
+        Settlement::Pm => calendar::close_seconds(expiry),
     }
 }

@@ -1,9 +1,9 @@
 //! Marks from smiles built out of index levels, where there are no quotes.
 
 use super::chain::iso;
-use super::{LegBatch, Marks, OptionProduct, Quote, flag};
+use super::{LegBatch, Marks, OptionProduct, Quote, flag, option_of, quote_by_rule, settlement_seconds};
 use crate::calendar::{self, listing::ListedExpiry};
-use crate::costs::spread::{SpreadLeg, half_spread_at, vix_multiplier};
+use crate::costs::spread::vix_multiplier;
 use crate::error::{Error, Fault, Result};
 use crate::instrument::{CLOSE_SECONDS, Day, Instrument, OPEN_SECONDS, Right, Settlement, years_between};
 use crate::market::{MarketSource, MarketState};
@@ -168,29 +168,12 @@ fn variance_clock(state: &MarketState, expiry: Day, settlement: Settlement, year
     years + weight.min(1.0) * (clock - years)
 }
 
-/// Right, strike, expiry and, of SPX options, the settlement; `None` for anything but an option.
-fn option_of(instrument: Instrument) -> Option<(Right, f64, Day, Option<Settlement>)> {
-    match instrument {
-        Instrument::SpxOption { right, strike, expiry, settlement } => Some((right, strike, expiry, Some(settlement))),
-        Instrument::VixOption { right, strike, expiry } => Some((right, strike, expiry, None)),
-        _ => None,
-    }
-}
-
 /// What a smile says of itself, in the terms of a mark.
 fn spx_flags(surface: u32) -> u32 {
     let clamped = spx::flag::LEVEL_CLAMPED | spx::flag::CALENDAR_CLAMPED;
     let proxy = spx::flag::NO_CARRY | spx::flag::NO_VIX9D | spx::flag::NO_VIX3M;
     let bit = |bits: u32, flag: u32| if surface & bits != 0 { flag } else { 0 };
     bit(clamped, flag::CLAMPED) | bit(proxy, flag::PROXY)
-}
-
-/// Time of day at which an expiry settles; early closes settle early.
-fn settlement_seconds(expiry: Day, settlement: Settlement) -> i32 {
-    match settlement {
-        Settlement::Am => settlement.seconds(),
-        Settlement::Pm => calendar::close_seconds(expiry),
-    }
 }
 
 fn years_to(state: &MarketState, expiry: Day, settlement: Settlement) -> f64 {
@@ -242,21 +225,8 @@ impl Marks for SurfaceMarks {
         quotes.clear();
         for (&path, &instrument) in legs.path.iter().zip(&legs.instrument) {
             let path = path as usize;
-            let (mid, flags) = self.mid(state, path, instrument);
-            let settlement = match instrument {
-                Instrument::SpxOption { settlement, .. } => settlement,
-                _ => Settlement::Am,
-            };
-            let leg = SpreadLeg {
-                kind: instrument.into(),
-                mid,
-                settlement,
-                spot: state.spot[path],
-                day: state.day,
-                vix: state.vix[path],
-            };
-            let half_spread = half_spread_at(&leg, self.vix_multiplier[path]) * state.spread_multiplier[path];
-            quotes.push(Quote { mid, half_spread, flags });
+            let mark = self.mid(state, path, instrument);
+            quotes.push(quote_by_rule(state, path, instrument, self.vix_multiplier[path], mark));
         }
     }
 
@@ -336,7 +306,7 @@ pub struct SurfaceRows {
 ///
 /// # Errors
 /// `Data` when a row's day is no session of the source.
-pub fn look_up<S: MarketSource>(source: &S, query: &SurfaceQuery<'_>) -> Result<SurfaceRows> {
+pub fn look_up<S: MarketSource>(mut source: S, query: &SurfaceQuery<'_>) -> Result<SurfaceRows> {
     let n = query.day.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&row| query.day[row]);
@@ -381,7 +351,7 @@ pub fn look_up<S: MarketSource>(source: &S, query: &SurfaceQuery<'_>) -> Result<
 }
 
 /// Level of the rolled note at every close of a source's first path; between closes the note holds what it held.
-pub fn note_levels<S: MarketSource>(source: &S) -> Vec<f64> {
+pub fn note_levels<S: MarketSource>(mut source: S) -> Vec<f64> {
     let (mut marks, mut state) = (SurfaceMarks::new(), MarketState::default());
     let mut levels = Vec::new();
     for step in 0..source.n_steps() {

@@ -9,5 +9,6 @@ pub mod implied_vol;
 pub mod market_columns;
 pub mod mills;
 mod mills_table;
+pub mod tables;
 pub mod transform;
 pub mod vix_transform;

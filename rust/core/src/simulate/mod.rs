@@ -5,9 +5,12 @@
 
 pub mod episodes;
 pub mod hc1;
-mod lanes;
+pub(crate) mod lanes;
 pub mod paths;
+pub(crate) mod scheme;
+pub mod study;
 mod workers;
+pub mod world;
 
 pub use alvh_simd::InstructionSet;
 

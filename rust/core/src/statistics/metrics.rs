@@ -130,7 +130,9 @@ pub fn drawdown(capital: f64, pnl: &[f64]) -> Drawdown {
     tracker.finish(pnl.len() as i64 - 1)
 }
 
-struct DrawdownTracker {
+/// The drawdown of an equity curve as it goes.
+#[derive(Debug, Clone)]
+pub struct DrawdownTracker {
     peak: f64,
     peak_day: i64,
     /// Peak minus equity and peak of the worst episode so far, compared as a fraction without dividing each day.
@@ -142,13 +144,15 @@ struct DrawdownTracker {
 }
 
 impl DrawdownTracker {
-    fn new(capital: f64) -> Self {
+    /// Before the first session.
+    pub fn new(capital: f64) -> Self {
         let found = Drawdown { fraction: 0.0, usd: 0.0, peak: -1, trough: -1, recovery: None, sessions: 0 };
         Self { peak: capital, peak_day: -1, fall: 0.0, base: capital, found, open: false }
     }
 
+    /// The next session, whose number is `day`.
     #[inline]
-    fn update(&mut self, day: i64, equity: f64) {
+    pub fn update(&mut self, day: i64, equity: f64) {
         if equity >= self.peak {
             if self.open {
                 self.found.recovery = Some(day);
@@ -170,7 +174,8 @@ impl DrawdownTracker {
         }
     }
 
-    fn finish(mut self, last: i64) -> Drawdown {
+    /// The deepest fall up to session `last`.
+    pub fn finish(mut self, last: i64) -> Drawdown {
         if self.fall > 0.0 {
             self.found.fraction = (self.fall / self.base).min(1.0);
             self.found.sessions = self.found.recovery.unwrap_or(last) - self.found.peak;

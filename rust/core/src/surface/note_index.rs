@@ -48,7 +48,7 @@ impl NoteIndex {
     }
 
     /// Moves to a step: `future` prices any expiry on it; the collateral earns `rate` (continuous, decimal).
-    pub fn step(&mut self, day: Day, is_close: bool, rate: f64, future: impl Fn(Day) -> Future) {
+    pub fn step(&mut self, day: Day, is_close: bool, rate: f64, mut future: impl FnMut(Day) -> Future) {
         if let Some(held) = self.held {
             let (first, second) = (future(held.expiries[0]), future(held.expiries[1]));
             let value = basket(held.weight, first.price, second.price);

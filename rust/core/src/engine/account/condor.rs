@@ -223,9 +223,9 @@ impl BookAccount {
 
     pub(super) fn close_condor<M: Marks>(&mut self, step: &mut Step<'_, M>, condor: Condor, rule: u16) {
         self.outcome.condors += 1;
-        self.outcome.winners += u32::from(condor.cash_flow > 0);
+        self.outcome.winners += i64::from(condor.cash_flow > 0);
         let double_breach = condor.crossed == (true, true);
-        self.outcome.double_breaches += u32::from(double_breach);
+        self.outcome.double_breaches += i64::from(double_breach);
         if let Some(record) = step.record.as_deref_mut() {
             record.condors.push(ClosedCondor {
                 book: self.book_index,

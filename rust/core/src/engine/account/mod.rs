@@ -13,12 +13,13 @@ use crate::engine::ledger::{Account, Lot, bucket, unit_cents};
 use crate::engine::legs::LegTable;
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
-use crate::instrument::{Day, Instrument};
+use crate::instrument::{CENTS_PER_USD, Day, Instrument};
 use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::signals::Reading;
+use crate::statistics::DrawdownTracker;
 
 /// What all accounts of a path share on one step.
 pub struct Step<'a, M: Marks> {
@@ -106,8 +107,10 @@ pub struct BookAccount {
     called: bool,
     collateral_contracts: i64,
     session_low_excess: i64,
-    peak: i64,
-    hedge_pnl: i64,
+    /// In cents, which a double holds exactly.
+    drawdown: DrawdownTracker,
+    sessions: i64,
+    last_equity: i64,
     outcome: Outcome,
     pnl_row: Vec<i64>,
 }
@@ -134,9 +137,16 @@ impl BookAccount {
             called: false,
             collateral_contracts: 0,
             session_low_excess: i64::MAX,
-            peak: capital,
-            hedge_pnl: 0,
-            outcome: Outcome { final_equity: capital, ..Outcome::default() },
+            drawdown: DrawdownTracker::new(capital as f64),
+            sessions: 0,
+            last_equity: capital,
+            outcome: Outcome {
+                final_equity: capital,
+                min_excess: i64::MAX,
+                worst_session: i64::MAX,
+                pnl: vec![0; n_buckets],
+                ..Outcome::default()
+            },
             pnl_row: Vec::new(),
         }
     }
@@ -298,11 +308,23 @@ impl BookAccount {
     fn close_session<M: Marks>(&mut self, step: &mut Step<'_, M>, equity: i64, requirement: i64) {
         let mut pnl = std::mem::take(&mut self.pnl_row);
         self.account.take_pnl(&mut pnl);
-        self.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
-        self.peak = self.peak.max(equity);
-        self.outcome.max_drawdown = self.outcome.max_drawdown.max(self.peak - equity);
-        self.outcome.final_equity = equity;
-        self.outcome.hedge_pnl = self.hedge_pnl;
+        let earned = equity - self.last_equity;
+        self.last_equity = equity;
+        self.drawdown.update(self.sessions, equity as f64);
+        self.sessions += 1;
+        let outcome = &mut self.outcome;
+        outcome.final_equity = equity;
+        outcome.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
+        outcome.min_excess = outcome.min_excess.min(self.session_low_excess);
+        outcome.worst_session = outcome.worst_session.min(earned);
+        let in_usd = |cents: i64| cents as f64 / CENTS_PER_USD;
+        let (all, excess) = (in_usd(earned), in_usd(earned - pnl[bucket::INTEREST as usize]));
+        outcome.squares += all * all;
+        outcome.excess_squares += excess * excess;
+        outcome.downside_squares += if excess < 0.0 { excess * excess } else { 0.0 };
+        for (total, cents) in outcome.pnl.iter_mut().zip(&pnl) {
+            *total += cents;
+        }
         if let Some(record) = step.record.as_deref_mut() {
             let series: &mut BookSeries = &mut record.books[self.book_index as usize];
             series.equity.push(equity);
@@ -317,7 +339,7 @@ impl BookAccount {
     }
 
     fn record_trade<M: Marks>(
-        &self,
+        &mut self,
         step: &mut Step<'_, M>,
         leg: &OrderLeg,
         fill: &orders::LegFill,
@@ -325,6 +347,10 @@ impl BookAccount {
         position: i64,
         rule: u16,
     ) {
+        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
+        if bucket >= bucket::FIRST_LAYER {
+            self.outcome.hedge_costs += fill.fee_cents + slippage_cents;
+        }
         let hypothetical = bucket >= bucket::FIRST_LAYER && leg.quote.flags & flag::HYPOTHETICAL != 0;
         if hypothetical {
             self.note(step, incident::HYPOTHETICAL, leg.contracts as f64);
@@ -339,7 +365,7 @@ impl BookAccount {
                 mid: leg.quote.mid,
                 price: fill.price,
                 fee_cents: fill.fee_cents,
-                slippage_cents: leg.contracts * (fill.price_cents - fill.mid_cents),
+                slippage_cents,
                 bucket,
                 position,
                 rule,
@@ -355,6 +381,12 @@ impl BookAccount {
 
     /// What is kept of this book.
     pub fn outcome(&self) -> Outcome {
-        self.outcome
+        let drawdown = self.drawdown.clone().finish(self.sessions - 1);
+        Outcome {
+            max_drawdown: drawdown.usd as i64,
+            drawdown_fraction: drawdown.fraction,
+            drawdown_sessions: drawdown.sessions,
+            ..self.outcome.clone()
+        }
     }
 }

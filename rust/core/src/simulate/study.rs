@@ -1,0 +1,161 @@
+//! All books on the same simulated paths: blocks of paths on threads owned by the call, outcomes by path.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::InstructionSet;
+use super::workers;
+use super::world::{MarkKind, World};
+use crate::book::Book;
+use crate::engine::record::{Outcome, Partial, Record};
+use crate::engine::{self, RunOptions, bucket_names};
+use crate::error::{Error, Result};
+use crate::market::model::MarketConfig;
+use crate::market::simulated::{Agenda, LANES, SimulatedSource};
+use crate::marks::surface::SurfaceMarks;
+use crate::policy::StaticPolicy;
+
+/// Which paths of a world to run: shards of a study differ in this only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Index of the first path.
+    pub first_path: u64,
+    /// Number of paths.
+    pub n_paths: usize,
+    /// Seed of the study.
+    pub seed: u64,
+    /// Paths numbered below this are recorded in full.
+    pub recorded: u64,
+}
+
+/// Outcomes of many paths as columns, book after book and path after path within a book.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcomes {
+    /// One column for each of [`Outcome::INTEGERS`].
+    pub integers: Vec<Vec<i64>>,
+    /// One column for each of [`Outcome::FLOATS`].
+    pub floats: Vec<Vec<f64>>,
+    /// P&L in cents, book after book, bucket after bucket, path after path.
+    pub pnl: Vec<i64>,
+}
+
+impl Outcomes {
+    fn new(n_books: usize, n_buckets: usize, n_paths: usize) -> Self {
+        Self {
+            integers: vec![vec![0; n_books * n_paths]; Outcome::INTEGERS.len()],
+            floats: vec![vec![0.0; n_books * n_paths]; Outcome::FLOATS.len()],
+            pnl: vec![0; n_books * n_buckets * n_paths],
+        }
+    }
+
+    fn put(&mut self, n_paths: usize, path: usize, book: usize, outcome: &Outcome) {
+        let row = book * n_paths + path;
+        for (column, value) in self.integers.iter_mut().zip(outcome.integers()) {
+            column[row] = value;
+        }
+        for (column, value) in self.floats.iter_mut().zip(outcome.floats()) {
+            column[row] = value;
+        }
+        let n_buckets = outcome.pnl.len();
+        for (bucket, &cents) in outcome.pnl.iter().enumerate() {
+            self.pnl[(book * n_buckets + bucket) * n_paths + path] = cents;
+        }
+    }
+}
+
+/// What a shard leaves behind.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ShardResult {
+    /// Outcomes of all paths.
+    pub outcomes: Outcomes,
+    /// Recorded paths in path order.
+    pub records: Vec<Record>,
+    /// Steps of all paths.
+    pub steps: u64,
+    /// Marks of legs whose state had to be clamped.
+    pub clamped: u64,
+}
+
+/// Everything that the threads of a call share.
+struct Collected {
+    result: ShardResult,
+    /// The failure of the block with the lowest number.
+    failure: Option<(u64, Error)>,
+}
+
+/// A block that panicked leaves nothing half written: it is put in as a whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs all books over the paths of a shard.
+///
+/// # Errors
+/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`] and of the engine; interrupted when
+/// `go_on` says so.
+pub fn simulate(
+    market: &MarketConfig,
+    world: &World,
+    books: &[Book],
+    shard: &Shard,
+    threads: usize,
+    set: InstructionSet,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<ShardResult> {
+    market.validate()?;
+    world.validate()?;
+    let (n_books, n_buckets) = (books.len(), bucket_names(books).len());
+    let numbers = n_books.saturating_mul(Outcome::INTEGERS.len() + Outcome::FLOATS.len() + n_buckets);
+    let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
+    world.check_size(shard.n_paths, numbers, n_books, recorded)?;
+    let agenda = Agenda::new(market, world);
+    let outcomes = Outcomes::new(n_books, n_buckets, shard.n_paths);
+    let collected = Mutex::new(Collected { result: ShardResult { outcomes, ..ShardResult::default() }, failure: None });
+    let blocks = (0..shard.n_paths).step_by(LANES);
+    workers::run(threads, blocks, go_on, |first, alive| {
+        let n = LANES.min(shard.n_paths - first);
+        let first_path = shard.first_path.wrapping_add(first as u64);
+        let mut source = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
+        let answer = run_block(world, &mut source, books, first_path, shard.recorded, alive);
+        let mut collected = lock(&collected);
+        match answer {
+            Ok(partial) => {
+                for (index, (_, outcomes)) in partial.outcomes.iter().enumerate() {
+                    for (book, outcome) in outcomes.iter().enumerate() {
+                        collected.result.outcomes.put(shard.n_paths, first + index, book, outcome);
+                    }
+                }
+                collected.result.records.extend(partial.records);
+                collected.result.steps += partial.steps;
+                collected.result.clamped += partial.clamped;
+            }
+            Err(error) => {
+                let earlier = collected.failure.as_ref().is_none_or(|(block, _)| first_path < *block);
+                if earlier && error != Error::Interrupted {
+                    collected.failure = Some((first_path, error));
+                }
+            }
+        }
+    })?;
+    let Collected { mut result, failure } = collected.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, error)) = failure {
+        return Err(error);
+    }
+    result.records.sort_by_key(|record| record.path);
+    Ok(result)
+}
+
+fn run_block(
+    world: &World,
+    source: &mut SimulatedSource<'_>,
+    books: &[Book],
+    first_path: u64,
+    recorded: u64,
+    alive: &mut dyn FnMut() -> bool,
+) -> Result<Partial> {
+    let options = RunOptions { recorded, scan_portfolio: false };
+    match world.marks {
+        MarkKind::Surface => {
+            engine::run(source, &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, options, alive)
+        }
+    }
+}
