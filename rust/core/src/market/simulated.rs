@@ -6,6 +6,7 @@
 //!
 //! Two times run side by side. The state moves, and options lose their time, on the clock of sessions
 //! ([`BusinessClock`]); cash earns interest by the calendar (ACT/365F), as in history.
+#![allow(clippy::needless_range_loop, reason = "the same lane of many arrays")]
 
 use alvh_simd::{InstructionSet, Kernel};
 
