@@ -67,12 +67,14 @@ pub enum Domain {
     Episodes = 40,
     /// Price between two closes on a day with an episode.
     Bridge = 41,
-    /// What an order book's alarm sees.
+    /// False alarms of an order book.
     FairAlarm = 42,
     /// Noise of the quick ratio.
     FairQuickRatio = 43,
     /// Noise of the breadth of the market.
     FairBreadth = 44,
+    /// Which fast moves an order book's alarm finds.
+    FairMoves = 45,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).

@@ -4,6 +4,7 @@
 //! order, so block size, shards, threads and instruction set change no bit of a result.
 
 pub mod episodes;
+pub mod fair;
 pub mod hc1;
 pub(crate) mod lanes;
 pub mod paths;

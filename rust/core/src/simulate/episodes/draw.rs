@@ -87,7 +87,8 @@ struct Drawing<'a> {
 
 impl Drawing<'_> {
     fn rise(&mut self) -> f64 {
-        self.draw.log_normal(self.config.rise_seconds, self.config.rise_spread)
+        let longest = f64::from(self.circumstances.close - OPEN_SECONDS) / 3.0;
+        self.draw.log_normal(self.config.rise_seconds, self.config.rise_spread).min(longest)
     }
 
     /// Latest onset that leaves the way back one time constant before the close.

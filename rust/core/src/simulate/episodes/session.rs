@@ -380,7 +380,7 @@ mod tests {
         assert!((future - 1.0 - 0.45 * (vix - 1.0)).abs() < 1e-12);
         assert!((future_factor(&shares, 0.0, 30.0, 20.0, 0.0) - 1.5).abs() < 1e-12);
         assert!((future_factor(&shares, 12.0, 30.0, 20.0, 0.3) - 1.05).abs() < 1e-12);
-        assert!(without.vix.iter().zip(&without.vix_state).all(|(a, b)| a == b));
+        assert!(without.vix.iter().zip(&without.vix_state).all(|(a, b)| a.to_bits() == b.to_bits()));
         assert_eq!(with.spread[low].to_bits(), 5f64.to_bits());
     }
 
