@@ -212,8 +212,8 @@ def main() -> None:
     history = load_history()
     source = history.source()
     named = books.named()
-    configurations = [book.to_json() for book in named]
-    alone = [book.to_json() for book in named if book.name == "static"]
+    configurations = [book.encode() for book in named]
+    alone = [book.encode() for book in named if book.name == "static"]
     n = history.sessions.size
     steps = len(history.steps())
     engine = median_seconds(lambda: _core.backtest(source, configurations, None), 9)

@@ -27,7 +27,7 @@ STARTS = ("2007-03-01", "2009-03-02", "2012-06-01", "2016-02-01")
 def run(history: History, *wanted: Book, chain: Chain | None = None, closes: bool = False) -> dict[str, Any]:
     """Raw result; with `closes` every session has its close as the only step."""
     source = history.source(open_step=not closes, mid_morning=not closes)
-    return _core.backtest(source, [book.to_json() for book in wanted], chain._store if chain else None)
+    return _core.backtest(source, [book.encode() for book in wanted], chain._store if chain else None)
 
 
 def made_up(seed: int, n: int = 300) -> History:
@@ -59,6 +59,14 @@ def test_random_books_equal_their_twins_to_the_cent(seed):
     wanted = [generated.random_book(1000 * seed + i, f"b{i}") for i in range(5)]
     raw = against_twin(made_up(seed, 160), *wanted)
     assert len(raw["trades"]["day"]) > 40
+
+
+@pytest.mark.parametrize("seed", [4, 5, 8, 12, 18])
+def test_books_of_special_layers_equal_their_twins_to_the_cent(seed):
+    wanted = [generated.special_book(1000 * seed + i, f"b{i}") for i in range(5)]
+    raw = against_twin(made_up(seed, 160), *wanted)
+    used = [raw["buckets"][bucket] for bucket in raw["trades"]["bucket"]]
+    assert sum(name.startswith("layer") for name in used) > 20
 
 
 def real(shared_data: Path, start: str, end: str) -> History:

@@ -139,7 +139,74 @@ REFUSED = {
     "CFG055": (
         lambda: Book(hedge=LayeredHedge((HedgeLayer("outer", dte=30, weight=4),))),
         "Book hedge: got layers sized per condor without a condor, "
-        "expected a condor, or layers sized by premium_by_future",
+        "expected a condor, or layers sized by premium_by_future or budget_share",
+    ),
+    "CFG029": (
+        lambda: HedgeLayer("a", dte=30, weight=1, budget_share=0.5),
+        "HedgeLayer weight: got weight and budget_share, expected one rule of size",
+    ),
+    "CFG034": (
+        lambda: HedgeLayer("a", dte=30, notional_share=1.5),
+        "HedgeLayer notional_share: got 1.5, expected 0 <= notional_share <= 1",
+    ),
+    "CFG035": (
+        lambda: HedgeLayer("a", dte=30, budget_share=-0.5),
+        "HedgeLayer budget_share: got -0.5, expected 0 <= budget_share <= 1",
+    ),
+    "CFG036": (
+        lambda: HedgeLayer("a", dte=30, instrument="vix_note", budget_share=0.5),
+        "HedgeLayer instrument: got the note, expected a VIX call, call spread or future where size is a share of "
+        "the budget",
+    ),
+    "CFG037": (
+        lambda: HedgeLayer("a", dte=30, strike_offset=201.0),
+        "HedgeLayer strike_offset: got 201, expected -100..200 points",
+    ),
+    "CFG038": (
+        lambda: HedgeLayer("a", dte=30, strike_level=0.0),
+        "HedgeLayer strike_level: got 0, expected 1..300 points",
+    ),
+    "CFG039": (
+        lambda: HedgeLayer("a", dte=30, strike_level=20.0, strike_offset=5.0),
+        "HedgeLayer strike_level: got strike_offset and strike_level, expected at most one of them",
+    ),
+    "CFG040": (
+        lambda: HedgeLayer("a", dte=30, instrument="vix_future", strike_offset=5.0),
+        "HedgeLayer strike_offset: got a strike for a future or note, expected a VIX call or call spread where a "
+        "strike is given",
+    ),
+    "CFG041": (
+        lambda: HedgeLayer("a", dte=30, roll_every=0),
+        "HedgeLayer roll_every: got 0, expected 1..400 days",
+    ),
+    "CFG042": (
+        lambda: HedgeLayer("a", dte=30, vix_rise=0.0),
+        "HedgeLayer vix_rise: got 0, expected 0.01..200 points",
+    ),
+    "CFG043": (
+        lambda: HedgeLayer("a", dte=30, vix_rise=4.0, rise_sessions=-3),
+        "HedgeLayer rise_sessions: got 0, expected 1..252",
+    ),
+    "CFG044": (
+        lambda: hedge(CALL, budget=0.02),
+        "LayeredHedge budget: got 0.02, expected a budget if and only if a layer has a budget_share",
+    ),
+    "CFG045": (
+        lambda: hedge(HedgeLayer("a", dte=30, budget_share=0.5), budget=1.5),
+        "LayeredHedge budget: got 1.5, expected 0 <= budget <= 1 of equity a year",
+    ),
+    "CFG046": (
+        lambda: hedge(
+            HedgeLayer("a", dte=30, budget_share=0.75), HedgeLayer("b", dte=60, budget_share=0.5), budget=0.02
+        ),
+        "LayeredHedge layers: got 1.25, expected budget shares that sum to at most 1",
+    ),
+    "CFG056": (
+        lambda: Book(
+            IronCondor(long_delta=0.05), LayeredHedge((HedgeLayer("a", dte=30, notional_share=0.04),))
+        ),
+        "Book hedge: got notional_share with wings by long_delta, "
+        "expected a condor with wings by width: their width is the notional",
     ),
     "CFG061": (
         lambda: books.named("motion!"),
@@ -193,7 +260,7 @@ def test_all_codes_of_books_have_a_case():
 
 
 def test_a_part_inside_a_book_is_named_by_its_path():
-    book = json.loads(books.static().to_json())
+    book = json.loads(books.static().encode())
     book["hedge"]["layers"][1]["delta"] = 2.0
     with pytest.raises(
         ConfigError, match=r"^CFG007 HedgeLayer hedge\.layers\[1\]\.delta: got 2, expected 0 < delta < 1$"
@@ -250,7 +317,7 @@ def test_numbers_of_numpy_and_lists_become_plain_values():
     listed = LayeredHedge(list(books.static().hedge.layers))  # type: ignore[arg-type, union-attr]
     assert listed == books.static().hedge
     assert hash(listed) == hash(books.static().hedge)
-    assert Book(IronCondor(), capital=500_000).to_json() == Book(IronCondor(), capital=500_000.0).to_json()
+    assert Book(IronCondor(), capital=500_000).encode() == Book(IronCondor(), capital=500_000.0).encode()
 
 
 ALL = [
@@ -274,14 +341,14 @@ def test_books_survive_copies_and_compare_by_value(book):
     for again in (pickle.loads(pickle.dumps(book)), copy.copy(book), copy.deepcopy(book), book.replace()):
         assert again == book
         assert hash(again) == hash(book)
-        assert again.to_json() == book.to_json()
+        assert again.encode() == book.encode()
         assert repr(again) == repr(book)
     assert eval(repr(book), vars(books)) == book
-    assert _core.book_hash(book.to_json()) == _core.book_hash(pickle.loads(pickle.dumps(book)).to_json())
+    assert _core.book_hash(book.encode()) == _core.book_hash(pickle.loads(pickle.dumps(book)).encode())
     other = book.replace(capital=book.capital + 1)
     assert other != book
     assert other.capital == book.capital + 1
-    assert _core.book_hash(other.to_json()) != _core.book_hash(book.to_json())
+    assert _core.book_hash(other.encode()) != _core.book_hash(book.encode())
     with pytest.raises(dataclasses.FrozenInstanceError):
         book.capital = 1.0
     with pytest.raises(ConfigError, match="CFG051"):
@@ -296,7 +363,7 @@ def test_defaults_are_the_published_numbers():
     static = books.static()
     assert static.condor == books.unhedged().condor
     assert static.hedge is not None
-    layers = json.loads(static.to_json())["hedge"]["layers"]
+    layers = json.loads(static.encode())["hedge"]["layers"]
     assert [(x["dte"], x["roll_dte"], x["delta"], x["sizing"]) for x in layers] == [
         (30, 21, 0.5, {"weight": 4.0}),
         (110, 80, 0.5, {"weight": 4.0}),

@@ -39,6 +39,8 @@ PREFIXES = {
     "MKT": "market model",
     "SIM": "simulation",
     "MRG": "margin",
+    "LOG": "decision logs",
+    "GOV": "governed policies",
     "STA": "statistics and studies",
     "RES": "stored results",
     "INT": "defects of the library: please report them",
@@ -53,6 +55,7 @@ CLASSES = {
     "numerical": "NumericalError",
     "limit": "LimitError",
     "look_ahead": "LookAheadError",
+    "governance": "GovernanceError",
     "internal": "InternalError",
 }
 HEAD = """# Error codes

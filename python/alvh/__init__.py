@@ -42,8 +42,21 @@ _LAZY: dict[str, str] = {
     "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
+    "verify_log": "alvh.decisions",
 }
-_MODULES = frozenset({"bench", "books", "calendar", "capi", "events", "ignition", "marks", "simulation"})
+_MODULES = frozenset(
+    {
+        "bench",
+        "books",
+        "calendar",
+        "capi",
+        "decisions",
+        "events",
+        "ignition",
+        "marks",
+        "simulation",
+    }
+)
 
 __all__ = ["AlvhError", "ConfigError", "DataError", "__version__", "errors", *_LAZY, *_MODULES]
 

@@ -125,7 +125,7 @@ def backtest(
 
 
 def _run(books: Books, history: History, marks: Marks, *, scan_portfolio: bool = False) -> dict[str, Any]:
-    encoded = [book.to_json() for book in books]
+    encoded = [book.encode() for book in books]
     # End-of-day quotes say nothing before the close: an open or a mid-morning would fill at a surface instead.
     has_quotes = isinstance(marks, QuoteMarks)
     source = history.source(open_step=not has_quotes, mid_morning=not has_quotes)
@@ -198,13 +198,15 @@ def _with_hedge(book: Book, scale: float) -> Book:
         dataclasses.replace(
             layer,
             weight=layer.weight * scale,
+            notional_share=layer.notional_share and min(1.0, layer.notional_share * scale),
             premium_by_future=tuple(
                 (level, min(1.0, share * scale)) for level, share in layer.premium_by_future
             ),
         )
         for layer in book.hedge.layers
     )
-    hedge: LayeredHedge = dataclasses.replace(book.hedge, layers=layers)
+    budget = book.hedge.budget and min(1.0, book.hedge.budget * scale)
+    hedge: LayeredHedge = dataclasses.replace(book.hedge, layers=layers, budget=budget)
     return book.replace(hedge=hedge)
 
 
@@ -220,7 +222,7 @@ def _portfolio_margin(books: Books, history: History, marks: Marks) -> pd.DataFr
 
 
 def _provenance(books: Books, history: History, marks: Marks, seed: int) -> dict[str, Any]:
-    configuration = [json.loads(book.to_json()) for book in books]
+    configuration = [json.loads(book.encode()) for book in books]
     canonical = json.dumps(configuration, sort_keys=True, separators=(",", ":"))
     return {
         "seed": seed,

@@ -6,15 +6,15 @@ Every field is checked by the core when an object is made; a :class:`~alvh.error
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import numbers
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
+from alvh import _configuration as configuration
 from alvh import _core
 from alvh.errors import ConfigError
 
@@ -26,9 +26,13 @@ __all__ = [
     "IronCondor",
     "LayeredHedge",
     "condor_index",
+    "from_json",
+    "from_toml",
     "named",
     "names",
     "static",
+    "to_json",
+    "to_toml",
     "unhedged",
     "vix_tail_hedge",
 ]
@@ -97,11 +101,6 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-@functools.cache
-def _hints(part: Any) -> dict[str, Any]:
-    return get_type_hints(part)
-
-
 def _seconds(owner: str, name: str, text: str) -> int:
     hours, colon, minutes = text.partition(":")
     is_time = colon and (hours + minutes).isdecimal() and len(hours) <= 2 and len(minutes) == 2
@@ -110,7 +109,7 @@ def _seconds(owner: str, name: str, text: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60
 
 
-class _Part:
+class _Part(configuration.Part):
     """A frozen part of a book: encodes itself for the core, which checks it."""
 
     def _encode(self) -> dict[str, Any]:
@@ -119,7 +118,7 @@ class _Part:
     def __post_init__(self) -> None:
         owner = type(self).__name__
         part: Any = type(self)
-        for name, hint in _hints(part).items():
+        for name, hint in configuration.hints(part).items():
             given = getattr(self, name)
             try:
                 value = _native(given, hint)
@@ -262,6 +261,24 @@ class HedgeLayer(_Part):
     premium_by_future : tuple of (float, float), optional
         Instead of `weight`: rows (level of the VIX future [points], share of equity spent on premium); the first row
         whose level the future does not exceed applies. Evaluated on VIX expiry days.
+    strike_offset : float or None
+        Strike this many points above the VIX future of the same expiry, instead of `delta`.
+    strike_level : float or None
+        Strike level [points], instead of `delta`.
+    notional_share : float or None
+        Instead of `weight`: premium of a purchase as a share of the condors' notional, which is wing width times
+        100 USD times the condors that the weights count.
+    budget_share : float or None
+        Instead of `weight`: share of `LayeredHedge.budget`. A purchase spends equity x budget x share x days/365, where
+        the days are those until the roll. A VIX future costs no premium: as many are bought as have the delta of the
+        calls of strike delta `delta` which the premium would buy.
+    roll_every : int or None
+        Rolls this many calendar days after its purchase as well; such a roll may keep the expiry.
+    vix_rise : float or None
+        Holds the layer only while VIX stands this many points above its lowest close of `rise_sessions` sessions; sold
+        when less than half of them are left.
+    rise_sessions : int
+        Sessions of `vix_rise`, the latest included.
 
     Raises
     ------
@@ -278,6 +295,13 @@ class HedgeLayer(_Part):
     short_delta: float | None = None
     expiries: Expiries = "monthly"
     premium_by_future: tuple[tuple[float, float], ...] = ()
+    strike_offset: float | None = None
+    strike_level: float | None = None
+    notional_share: float | None = None
+    budget_share: float | None = None
+    roll_every: int | None = None
+    vix_rise: float | None = None
+    rise_sessions: int = 20
 
     def _encode(self) -> dict[str, Any]:
         roll_dte = self.roll_dte
@@ -290,17 +314,30 @@ class HedgeLayer(_Part):
         instrument: str | dict[str, float | None] = self.instrument
         if is_spread:
             instrument = {"vix_call_spread": self.short_delta}
-        sizing: dict[str, Any] = {"weight": self.weight}
-        if self.premium_by_future:
-            sizing = {"premium_by_future": self.premium_by_future}
+        rules = {
+            "weight": self.weight or None,
+            "premium_by_future": self.premium_by_future or None,
+            "notional_share": self.notional_share,
+            "budget_share": self.budget_share,
+        }
+        sizing = {name: value for name, value in rules.items() if value is not None}
+        if len(sizing) > 1:
+            raise ConfigError("CFG029", "HedgeLayer", "weight", " and ".join(sizing), "one rule of size")
+        rise = None
+        if self.vix_rise is not None:
+            rise = {"points": self.vix_rise, "sessions": max(self.rise_sessions, 0)}
         return {
             "name": self.name,
             "instrument": instrument,
             "dte": self.dte,
             "delta": self.delta,
-            "sizing": sizing,
+            "strike_offset": self.strike_offset,
+            "strike_level": self.strike_level,
+            "sizing": sizing or {"weight": 0.0},
             "roll_dte": roll_dte,
+            "roll_every": self.roll_every,
             "expiries": self.expiries,
+            "vix_rise": rise,
         }
 
 
@@ -318,6 +355,8 @@ class LayeredHedge(_Part):
         Rounding of contracts; an active layer has at least one.
     trade_time : str
         Time of day at which the hedge trades, ``"HH:MM"`` New York.
+    budget : float or None
+        Premium that may be spent in a year, as a share of equity; layers claim it by their `budget_share`.
 
     Raises
     ------
@@ -329,6 +368,7 @@ class LayeredHedge(_Part):
     per_condors: float = 10.0
     rounding: Literal["nearest", "ceil"] = "nearest"
     trade_time: str = "16:00"
+    budget: float | None = None
 
     def _encode(self) -> dict[str, Any]:
         return {
@@ -336,6 +376,7 @@ class LayeredHedge(_Part):
             "per_condors": self.per_condors,
             "rounding": self.rounding,
             "trade_seconds": _seconds("LayeredHedge", "trade_time", self.trade_time),
+            "budget": self.budget,
         }
 
 
@@ -440,8 +481,8 @@ class Book(_Part):
             "cash_earns_rate": self.cash_earns_rate,
         }
 
-    def to_json(self) -> str:
-        """Encode as the core reads it.
+    def encode(self) -> str:
+        """Encode as the core reads it, with every default resolved.
 
         Returns
         -------
@@ -449,6 +490,75 @@ class Book(_Part):
             JSON object.
         """
         return json.dumps(self._encode(), sort_keys=True)
+
+    def to_json(self) -> str:
+        """Write the book as JSON, field by field.
+
+        Returns
+        -------
+        str
+            JSON object that :meth:`from_json` reads back to an equal book.
+        """
+        return configuration.to_json([self], single=True)
+
+    def to_toml(self) -> str:
+        """Write the book as TOML, field by field; fields that are None by default are left out.
+
+        Returns
+        -------
+        str
+            TOML document that :meth:`from_toml` reads back to an equal book.
+
+        Raises
+        ------
+        ConfigError
+            When tomli-w, of the extra `toml`, is not installed.
+        """
+        return configuration.to_toml([self], single=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Book:
+        """Read a book from JSON.
+
+        Parameters
+        ----------
+        text : str
+            JSON object with the fields of a book; what is left out has its default.
+
+        Returns
+        -------
+        Book
+            The book.
+
+        Raises
+        ------
+        ConfigError
+            With the path of the field, such as ``hedge.layers[1].delta``.
+        """
+        (book,) = configuration.from_json(text, cls, single=True)
+        return book
+
+    @classmethod
+    def from_toml(cls, text: str) -> Book:
+        """Read a book from TOML.
+
+        Parameters
+        ----------
+        text : str
+            Document with the fields of a book; what is left out has its default, ``"none"`` stands for None.
+
+        Returns
+        -------
+        Book
+            The book.
+
+        Raises
+        ------
+        ConfigError
+            With the path of the field, such as ``hedge.layers[1].delta``.
+        """
+        (book,) = configuration.from_toml(text, cls, single=True)
+        return book
 
     def replace(self, **changes: Any) -> Book:
         """Copy with some fields changed.
@@ -464,6 +574,85 @@ class Book(_Part):
             The changed copy.
         """
         return dataclasses.replace(self, **changes)
+
+
+def to_json(books: Iterable[Book]) -> str:
+    """Write several books as JSON.
+
+    Parameters
+    ----------
+    books : iterable of Book
+        Books.
+
+    Returns
+    -------
+    str
+        JSON object with a list ``books``.
+    """
+    return configuration.to_json(books)
+
+
+def from_json(text: str) -> tuple[Book, ...]:
+    """Read several books from JSON.
+
+    Parameters
+    ----------
+    text : str
+        JSON object with a list ``books``.
+
+    Returns
+    -------
+    tuple of Book
+        Books, in order.
+
+    Raises
+    ------
+    ConfigError
+        With the path of the field, such as ``books[0].hedge.layers[1].delta``.
+    """
+    return configuration.from_json(text, Book)
+
+
+def to_toml(books: Iterable[Book]) -> str:
+    """Write several books as TOML.
+
+    Parameters
+    ----------
+    books : iterable of Book
+        Books.
+
+    Returns
+    -------
+    str
+        TOML document with an array of tables ``books``.
+
+    Raises
+    ------
+    ConfigError
+        When tomli-w, of the extra `toml`, is not installed.
+    """
+    return configuration.to_toml(books)
+
+
+def from_toml(text: str) -> tuple[Book, ...]:
+    """Read several books from TOML.
+
+    Parameters
+    ----------
+    text : str
+        TOML document with an array of tables ``books``.
+
+    Returns
+    -------
+    tuple of Book
+        Books, in order.
+
+    Raises
+    ------
+    ConfigError
+        With the path of the field, such as ``books[0].hedge.layers[1].delta``.
+    """
+    return configuration.from_toml(text, Book)
 
 
 def unhedged(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:

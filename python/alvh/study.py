@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from alvh.decisions import Decisions
     from alvh.plot import StudyPlot
 
     Frame = pd.DataFrame | Callable[[], pd.DataFrame]
@@ -446,15 +447,18 @@ class Study:
         """Closed condors: dates, contracts, credit, net P&L and maximum loss in USD, exit rule."""
         return self._records("condors")
 
-    def decisions(self) -> pd.DataFrame:
+    def decisions(self) -> Decisions:
         """Decisions of the policy.
 
         Returns
         -------
-        pandas.DataFrame
-            Book, day, seconds after midnight New York, rule, value before and after, inputs as JSON.
+        Decisions
+            Frame of book, day, seconds after midnight New York, rule, value before and after, inputs as JSON; its
+            `write` makes the hash-chained log that :func:`alvh.verify_log` checks.
         """
-        return self._records("decisions")
+        from alvh.decisions import Decisions, policy_hashes
+
+        return Decisions.of(self._records("decisions"), policy_hashes(self.books, self.raw["provenance"]))
 
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.

@@ -55,7 +55,7 @@ def run(fees: str) -> dict[str, Any]:
     layer = HedgeLayer("calls", dte=43, weight=4, roll_dte=0)
     book = Book(condor, LayeredHedge((layer,)), costs=CostConfig(fee_preset=fees))  # type: ignore[arg-type]
     source = history.source(open_step=False, mid_morning=False)
-    return _core.backtest(source, [book.to_json()], chain._store)
+    return _core.backtest(source, [book.encode()], chain._store)
 
 
 def usd(raw: dict[str, Any], name: str, day: str) -> float:

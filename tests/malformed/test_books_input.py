@@ -54,7 +54,7 @@ def paths(value, path=()):
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_one_wrong_place_in_a_good_book(data):
-    good = json.loads(data.draw(st.sampled_from(books.named())).to_json())
+    good = json.loads(data.draw(st.sampled_from(books.named())).encode())
     path = data.draw(st.sampled_from([each for each in paths(good) if each]))
     bad = json.loads(json.dumps(good))
     place = bad

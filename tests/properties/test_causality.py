@@ -22,7 +22,7 @@ SERIES = ("equity", "cash", "margin", "excess", "open_condors", "attribution")
 
 def run(history: History, wanted: list[Book], chain: Chain | None = None) -> dict[str, Any]:
     store = None if chain is None else chain._store
-    return _core.backtest(history.source(), [book.to_json() for book in wanted], store)
+    return _core.backtest(history.source(), [book.encode() for book in wanted], store)
 
 
 def known_by(raw: dict[str, Any], day: int, seconds: int = 86_400) -> dict[str, bytes]:

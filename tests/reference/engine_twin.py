@@ -327,6 +327,7 @@ class Layer:
     expiry: int | None = None
     position: int = 0
     contracts: int = 0
+    bought: int = 0
     due: bool = False
     told_held: bool = False
 
@@ -353,6 +354,9 @@ class Twin:
         hedge = book.hedge.layers if book.hedge else ()
         self.buckets = [*BUCKETS, *(layer.name for layer in hedge)]
         self.layers = [Layer() for _ in hedge]
+        # Layers that wait for a rise of VIX start switched off.
+        self.on = [layer.vix_rise is None for layer in hedge]
+        self.vix_closes: list[float] = []
         self.stranded: list[Holding] = []
         self.index: Holding | None = None
         self.known: Known | None = None
@@ -841,12 +845,73 @@ class Twin:
         assert self.book.hedge
         for index, rule in enumerate(self.book.hedge.layers):
             layer = self.layers[index]
-            if layer.legs:
+            if not self.on[index]:
+                self.drop_layer(step, index)
+            elif layer.legs:
                 if layer.due:
                     self.buy_layer(step, known, index)
             elif not rule.premium_by_future or is_monthly_expiry("VIX", step.day):
                 self.buy_layer(step, known, index)
                 self.rebalance_due |= self.book.portfolio is not None
+
+    def drop_layer(self, step: Step, index: int) -> None:
+        layer = self.layers[index]
+        if not layer.legs:
+            return
+        order, sold = [], []
+        for holding in layer.legs:
+            quote = self.market.quote(step, holding.leg)
+            if holding.contracts > 0 and self.no_bid(quote):
+                self.note(step, "no_sale_at_zero_bid", holding.contracts)
+                self.stranded.append(holding)
+            else:
+                order.append((holding.leg, -holding.contracts, quote))
+                sold.append(holding)
+        self.decide(step, "layer.resize", layer.contracts, 0)
+        for holding, fill in zip(sold, self.fill(step, order, patient=True), strict=True):
+            self.trade(step, holding, fill, layer.position, "layer.resize")
+        self.layers[index] = Layer()
+
+    def resize_layer(self, step: Step, index: int, wanted: int, name: str) -> None:
+        layer = self.layers[index]
+        change = wanted - layer.contracts
+        if change == 0:
+            return
+        order = [
+            (holding.leg, change if holding.contracts > 0 else -change, self.market.quote(step, holding.leg))
+            for holding in layer.legs
+        ]
+        if any(contracts < 0 and self.no_bid(quote) for _, contracts, quote in order):
+            self.note(step, "no_sale_at_zero_bid", change)
+            return
+        self.decide(step, name, layer.contracts, wanted)
+        for holding, fill in zip(layer.legs, self.fill(step, order, patient=True), strict=True):
+            self.trade(step, holding, fill, layer.position, name)
+        layer.contracts = wanted
+
+    def layer_strike(self, step: Step, expiry: int, rule: Any) -> float:
+        if rule.strike_level is not None:
+            return self.market.snap(step, "VIX", expiry, rule.strike_level)
+        if rule.strike_offset is not None:
+            level = max(self.market.future(step, expiry) + rule.strike_offset, 1.0)
+            return self.market.snap(step, "VIX", expiry, level)
+        return self.market.by_delta(step, "VIX", expiry, "call", rule.delta)
+
+    def premium(self, step: Step, known: Known, rule: Any, roll_dte: int, expiry: int) -> float:
+        """What a layer sized by money may spend, in cents."""
+        assert self.book.hedge
+        if rule.notional_share is not None:
+            assert self.book.condor
+            width = self.book.condor.wing_width
+            width = 0.02 * known.step.spot if width is None else width
+            return float(rule.notional_share * (width * 10_000.0 * self.base_condors()))
+        assert self.book.hedge.budget is not None
+        days = expiry - step.day - roll_dte
+        if rule.roll_every is not None:
+            days = min(days, rule.roll_every)
+        return float(
+            rule.budget_share * (self.book.hedge.budget * known.equity * float(max(days, 1)) / 365.0)
+        )
 
     def layer_expiry(self, step: Step, rule: Any, roll_dte: int, sold: int | None) -> tuple[int, bool] | None:
         weekly = rule.expiries == "weekly"
@@ -863,13 +928,16 @@ class Twin:
         rule, layer, market = self.book.hedge.layers[index], self.layers[index], self.market
         sold = layer.expiry if layer.legs else None
         expiry: int | None = None
+        roll_dte = 0
         if rule.instrument == "vix_note":
             legs = [(Leg("NOTE", "", math.nan, 2**31 - 1), 1)]
         else:
             roll_dte = rule.roll_dte
             if roll_dte is None:
                 roll_dte = rule.dte - min(30, round(0.3 * rule.dte))
-            found = self.layer_expiry(step, rule, roll_dte, sold)
+            # A roll by the calendar may stay in the same expiry.
+            later_than = sold if sold is None or rule.roll_every is None else sold - 1
+            found = self.layer_expiry(step, rule, roll_dte, later_than)
             if found is None:
                 if not layer.told_held:
                     layer.told_held = True
@@ -881,7 +949,7 @@ class Twin:
             if rule.instrument == "vix_future":
                 legs = [(Leg("VX", "", math.nan, expiry), 1)]
             else:
-                strike = market.by_delta(step, "VIX", expiry, "call", rule.delta)
+                strike = self.layer_strike(step, expiry, rule)
                 legs = [(Leg("VIX", "call", strike, expiry), 1)]
                 if rule.instrument == "vix_call_spread":
                     assert rule.short_delta is not None
@@ -896,6 +964,17 @@ class Twin:
             share = next((share for level, share in rule.premium_by_future if future <= level), 0.0)
             price = sum(sign * quote.mid for (_, sign), quote in zip(legs, quotes, strict=True))
             wanted = math.floor(share * known.equity / (max(price, 0.01) * 10_000.0))
+        elif rule.notional_share is not None or rule.budget_share is not None:
+            assert expiry is not None
+            premium = self.premium(step, known, rule, roll_dte, expiry)
+            if rule.instrument == "vix_future":
+                strikes, deltas = market.smile(step, "VIX", expiry, "call")
+                place = int(np.argmin(np.abs(deltas - rule.delta)))
+                call = market.quote(step, Leg("VIX", "call", float(strikes[place]), expiry), held=False)
+                wanted = math.floor(premium / (max(call.mid, 0.01) * 10_000.0) * deltas[place] / 10.0)
+            else:
+                price = sum(sign * quote.mid for (_, sign), quote in zip(legs, quotes, strict=True))
+                wanted = math.floor(premium / (max(price, 0.01) * 10_000.0))
         else:
             wanted = self.weighted_contracts(rule.weight)
         if rule.instrument == "vix_future":
@@ -906,6 +985,11 @@ class Twin:
             if carried < wanted:
                 self.note(step, "buying_power", wanted - carried)
                 wanted = carried
+        same = [holding.leg for holding in layer.legs] == [leg for leg, _ in legs]
+        if rule.roll_every is not None and wanted > 0 and same:
+            layer.bought, layer.due = step.day, False
+            self.resize_layer(step, index, wanted, "layer.roll")
+            return
         order, old = [], []
         for holding in layer.legs:
             quote = market.quote(step, holding.leg)
@@ -923,7 +1007,9 @@ class Twin:
         self.decide(step, name, layer.contracts, wanted)
         for holding, fill in zip([*old, *new], self.fill(step, order, patient=True), strict=True):
             self.trade(step, holding, fill, position, name)
-        self.layers[index] = Layer(new, expiry if new else None, position, max(wanted, 0) if new else 0)
+        self.layers[index] = Layer(
+            new, expiry if new else None, position, max(wanted, 0) if new else 0, bought=step.day
+        )
 
     # ---- index holding
 
@@ -997,6 +1083,14 @@ class Twin:
                 roll_dte = layer_rule.dte - min(30, round(0.3 * layer_rule.dte))
             if layer.expiry is not None and roll_dte > 0 and layer.expiry - step.day <= roll_dte:
                 layer.due = True
+            if layer_rule.roll_every is not None and layer.legs:
+                layer.due |= step.day - layer.bought >= layer_rule.roll_every
+        if step.is_close:
+            self.vix_closes.append(step.vix)
+        for index, layer_rule in enumerate(self.book.hedge.layers if self.book.hedge else ()):
+            if layer_rule.vix_rise is not None and self.vix_closes:
+                rise = step.vix - min(self.vix_closes[-layer_rule.rise_sessions :])
+                self.on[index] = rise >= layer_rule.vix_rise / (2 if self.on[index] else 1)
         self.known = Known(step, self.equity, self.hv20(), self.gate_open(step.vix))
         if step.is_close:
             self.sessions.append(

@@ -133,6 +133,51 @@ def random_layer(rng: np.random.Generator, name: str) -> HedgeLayer:
     )
 
 
+def special_layer(rng: np.random.Generator, name: str, has_width: bool) -> HedgeLayer:
+    """A layer with strikes by points, a size by money, rolls by the calendar or a switch, in any mixture."""
+    kind = str(rng.choice(["vix_call", "vix_call", "vix_call_spread", "vix_future"]))
+    rule: dict[str, Any] = {}
+    size = rng.integers(3)
+    if size == 0:
+        rule["budget_share"] = float(rng.choice([0.2, 0.3]))
+    elif size == 1 and has_width and kind != "vix_future":
+        rule["notional_share"] = float(rng.choice([0.02, 0.04, 0.3]))
+    else:
+        rule["weight"] = float(rng.choice([0.5, 2, 4]))
+    strike = rng.integers(3)
+    if kind != "vix_future" and strike == 0:
+        rule["strike_offset"] = float(rng.choice([-2.0, 0.0, 5.0, 8.0]))
+    elif kind != "vix_future" and strike == 1:
+        rule["strike_level"] = float(rng.choice([20.0, 32.5]))
+    if rng.random() < 0.5:
+        rule["roll_every"] = int(rng.choice([1, 5, 8, 40]))
+    if rng.random() < 0.4:
+        rule["vix_rise"] = float(rng.choice([1.0, 4.0, 6.0]))
+        rule["rise_sessions"] = int(rng.choice([1, 5, 20]))
+    return HedgeLayer(
+        name,
+        dte=int(rng.choice([7, 30, 60, 120])),
+        delta=float(rng.choice([0.3, 0.5])),
+        roll_dte=None if rng.random() < 0.5 else int(rng.choice([0, 1, 5])),
+        instrument=kind,  # type: ignore[arg-type]
+        short_delta=0.1 if kind == "vix_call_spread" else None,
+        expiries=str(rng.choice(["monthly", "weekly"])),  # type: ignore[arg-type]
+        **rule,
+    )
+
+
+def special_book(seed: int, name: str = "book") -> Book:
+    """A random book whose hedge is made of special layers."""
+    rng = np.random.default_rng(seed)
+    book = random_book(seed, name)
+    condor = book.condor or random_condor(rng)
+    layers = [special_layer(rng, f"layer{i}", condor.long_delta is None) for i in range(3)]
+    budget = float(rng.choice([0.02, 0.2])) if any(layer.budget_share for layer in layers) else None
+    time = str(rng.choice(["09:30", "11:00", "16:00"]))
+    hedge = LayeredHedge(tuple(layers), per_condors=10.0, trade_time=time, budget=budget)
+    return book.replace(condor=condor, hedge=hedge)
+
+
 def random_book(seed: int, name: str = "book") -> Book:
     rng = np.random.default_rng(seed)
     what = rng.integers(8)

@@ -130,6 +130,20 @@ pub enum LayerSizing {
     /// Share of equity spent on premium at each roll: the share of the first row whose level the future of
     /// the layer's expiry does not exceed. Rows (level, share), ascending; above the last row nothing is bought.
     PremiumByFuture(Vec<(f64, f64)>),
+    /// Share of the condors' notional (wing width times 100 times condors) spent on premium at each purchase.
+    NotionalShare(f64),
+    /// Share of `LayeredHedge::budget`: a purchase spends what the days until its roll claim of the year.
+    BudgetShare(f64),
+}
+
+/// Holds a layer only while VIX stands high above its recent closes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VixRise {
+    /// On at this many points above the lowest close; off again at less than half of them.
+    pub points: f64,
+    /// Closes among which the lowest is found, the latest included.
+    pub sessions: usize,
 }
 
 /// One maturity of the hedge.
@@ -144,12 +158,31 @@ pub struct HedgeLayer {
     pub dte: i32,
     /// Forward delta of the strike.
     pub delta: f64,
+    /// Strike in points above the future of the same expiry, instead of `delta`.
+    pub strike_offset: Option<f64>,
+    /// Strike level in points, instead of `delta`.
+    pub strike_level: Option<f64>,
     /// Size rule.
     pub sizing: LayerSizing,
     /// Rolls at this many calendar days to expiry; 0 holds to settlement.
     pub roll_dte: i32,
+    /// Rolls this many calendar days after its purchase as well; the roll may keep the expiry.
+    pub roll_every: Option<i32>,
     /// Which VIX expiries may be used.
     pub expiries: Expiries,
+    /// When the layer is held at all; `None`: always.
+    pub vix_rise: Option<VixRise>,
+}
+
+impl HedgeLayer {
+    /// Whether the layer is sized by the condors of its book.
+    pub fn needs_condor(&self) -> bool {
+        matches!(self.sizing, LayerSizing::Weight(_) | LayerSizing::NotionalShare(_))
+    }
+
+    fn is_option(&self) -> bool {
+        matches!(self.instrument, LayerInstrument::VixCall | LayerInstrument::VixCallSpread(_))
+    }
 }
 
 /// Rounding of contracts.
@@ -174,6 +207,8 @@ pub struct LayeredHedge {
     pub rounding: Rounding,
     /// Time of day at which the hedge trades, seconds after midnight New York.
     pub trade_seconds: i32,
+    /// Premium that may be spent in a year as a share of equity; layers claim it by `LayerSizing::BudgetShare`.
+    pub budget: Option<f64>,
 }
 
 /// A long holding of the S&P 500 total return index.
@@ -352,14 +387,55 @@ impl HedgeLayer {
                     format!("{rows:?}"),
                     "rows (level, share) with ascending levels > 0 and shares in [0, 1]",
                 )?;
+            }
+            LayerSizing::NotionalShare(share) => {
+                check.that(within(*share, 0.0, 1.0), "CFG034", "notional_share", share, "0 <= notional_share <= 1")?;
+            }
+            LayerSizing::BudgetShare(share) => {
+                check.that(within(*share, 0.0, 1.0), "CFG035", "budget_share", share, "0 <= budget_share <= 1")?;
                 check.that(
-                    matches!(self.instrument, LayerInstrument::VixCall | LayerInstrument::VixCallSpread(_)),
-                    "CFG026",
+                    self.instrument != LayerInstrument::VixNote,
+                    "CFG036",
                     "instrument",
-                    "a future or note",
-                    "a VIX call or call spread where size is a premium",
+                    "the note",
+                    "a VIX call, call spread or future where size is a share of the budget",
                 )?;
             }
+        }
+        check.that(
+            self.is_option() || !matches!(self.sizing, LayerSizing::PremiumByFuture(_) | LayerSizing::NotionalShare(_)),
+            "CFG026",
+            "instrument",
+            "a future or note",
+            "a VIX call or call spread where size is a premium",
+        )?;
+        if let Some(offset) = self.strike_offset {
+            check.that(within(offset, -100.0, 200.0), "CFG037", "strike_offset", offset, "-100..200 points")?;
+        }
+        if let Some(level) = self.strike_level {
+            check.that(within(level, 1.0, 300.0), "CFG038", "strike_level", level, "1..300 points")?;
+        }
+        check.that(
+            self.strike_offset.is_none() || self.strike_level.is_none(),
+            "CFG039",
+            "strike_level",
+            "strike_offset and strike_level",
+            "at most one of them",
+        )?;
+        let by_points = self.strike_offset.is_some() || self.strike_level.is_some();
+        check.that(
+            !by_points || self.is_option(),
+            "CFG040",
+            "strike_offset",
+            "a strike for a future or note",
+            "a VIX call or call spread where a strike is given",
+        )?;
+        if let Some(days) = self.roll_every {
+            check.that((1..=400).contains(&days), "CFG041", "roll_every", days, "1..400 days")?;
+        }
+        if let Some(rise) = self.vix_rise {
+            check.that(within(rise.points, 0.01, 200.0), "CFG042", "vix_rise", rise.points, "0.01..200 points")?;
+            check.that((1..=252).contains(&rise.sessions), "CFG043", "rise_sessions", rise.sessions, "1..252")?;
         }
         if let LayerInstrument::VixCallSpread(short) = self.instrument {
             check.that(short > 0.0 && short < self.delta, "CFG027", "short_delta", short, "0 < short_delta < delta")?;
@@ -384,6 +460,21 @@ impl LayeredHedge {
             "0 < per_condors",
         )?;
         check.that(time_of_day(self.trade_seconds), "CFG032", "trade_time", self.trade_seconds, "09:30..16:00")?;
+        let shares = self.layers.iter().filter_map(|layer| match layer.sizing {
+            LayerSizing::BudgetShare(share) => Some(share),
+            _ => None,
+        });
+        let (claims, claimed) = shares.fold((0_usize, 0.0), |(n, sum), share| (n + 1, sum + share));
+        check.that(
+            self.budget.is_some() == (claims > 0),
+            "CFG044",
+            "budget",
+            self.budget.map_or_else(|| String::from("None"), |budget| budget.to_string()),
+            "a budget if and only if a layer has a budget_share",
+        )?;
+        let budget = self.budget.unwrap_or(0.0);
+        check.that(within(budget, 0.0, 1.0), "CFG045", "budget", budget, "0 <= budget <= 1 of equity a year")?;
+        check.that(claimed <= 1.0 + 1e-9, "CFG046", "layers", claimed, "budget shares that sum to at most 1")?;
         for (index, layer) in self.layers.iter().enumerate() {
             let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
             layer.validate(&format!("{prefix}layers[{index}]"))?;
@@ -422,14 +513,22 @@ impl Book {
             "an empty book",
             "a condor, a hedge or a portfolio",
         )?;
-        let weighs = |layer: &HedgeLayer| matches!(layer.sizing, LayerSizing::Weight(_));
-        let weighted = self.hedge.as_ref().is_some_and(|hedge| hedge.layers.iter().any(weighs));
+        let weighted = self.hedge.as_ref().is_some_and(|hedge| hedge.layers.iter().any(HedgeLayer::needs_condor));
         check.that(
             self.condor.is_some() || !weighted,
             "CFG055",
             "hedge",
             "layers sized per condor without a condor",
-            "a condor, or layers sized by premium_by_future",
+            "a condor, or layers sized by premium_by_future or budget_share",
+        )?;
+        let by_notional = |layer: &HedgeLayer| matches!(layer.sizing, LayerSizing::NotionalShare(_));
+        let needs_width = self.hedge.as_ref().is_some_and(|hedge| hedge.layers.iter().any(by_notional));
+        check.that(
+            !needs_width || self.condor.as_ref().is_none_or(|condor| condor.long_delta.is_none()),
+            "CFG056",
+            "hedge",
+            "notional_share with wings by long_delta",
+            "a condor with wings by width: their width is the notional",
         )?;
         check.that(within(self.margin_stress, 1.0, 10.0), "CFG053", "margin_stress", self.margin_stress, "1..10")?;
         if let Some(condor) = &self.condor {

@@ -131,9 +131,13 @@ fn layer(name: &str, dte: i32, roll_dte: i32, weight: f64) -> HedgeLayer {
         instrument: LayerInstrument::VixCall,
         dte,
         delta: 0.5,
+        strike_offset: None,
+        strike_level: None,
         sizing: LayerSizing::Weight(weight),
         roll_dte,
+        roll_every: None,
         expiries: Expiries::Monthly,
+        vix_rise: None,
     }
 }
 
@@ -143,6 +147,7 @@ fn hedge() -> LayeredHedge {
         per_condors: 10.0,
         rounding: Rounding::Nearest,
         trade_seconds: CLOSE_SECONDS,
+        budget: None,
     }
 }
 

@@ -110,6 +110,8 @@ pub struct ClosedCondor {
     pub rule: u16,
     /// Both break-evens were crossed within its life.
     pub double_breach: bool,
+    /// Position of the first condor of its chain of rolls: its own unless it was rolled into.
+    pub chain: i64,
 }
 
 /// A decision and what it changed.

@@ -163,19 +163,21 @@ pub struct Targets {
     pub layer_multiplier: Vec<f64>,
     /// Rule that asks for a size change between rolls; `None` leaves layers alone until they roll.
     pub resize: Option<u16>,
+    /// Points by which the strikes of a new condor move from where their rule puts them.
+    pub strike_shift: f64,
 }
 
 impl Targets {
     /// Base sizes, entries open.
     pub fn base(n_layers: usize) -> Self {
-        Self { entries_open: true, layer_multiplier: vec![1.0; n_layers], resize: None }
+        Self { entries_open: true, layer_multiplier: vec![1.0; n_layers], resize: None, strike_shift: 0.0 }
     }
 }
 
 impl Clone for Targets {
     fn clone(&self) -> Self {
-        let Self { entries_open, ref layer_multiplier, resize } = *self;
-        Self { entries_open, layer_multiplier: layer_multiplier.clone(), resize }
+        let Self { entries_open, ref layer_multiplier, resize, strike_shift } = *self;
+        Self { entries_open, layer_multiplier: layer_multiplier.clone(), resize, strike_shift }
     }
 
     /// Keeps the vector: targets are copied once a step and account.
@@ -183,6 +185,7 @@ impl Clone for Targets {
         self.entries_open = source.entries_open;
         self.layer_multiplier.clone_from(&source.layer_multiplier);
         self.resize = source.resize;
+        self.strike_shift = source.strike_shift;
     }
 }
 

@@ -49,6 +49,20 @@ pub fn for_condor<M: Marks>(
     }
 }
 
+/// The latest listed expiry whose days from today lie in a range.
+pub fn within<M: Marks>(
+    marks: &M,
+    state: &MarketState,
+    least: i32,
+    most: i32,
+    which: Expiries,
+) -> Option<(OptionProduct, ListedExpiry)> {
+    // Nearest to the far end from below: whatever lies beyond the range is asked for again from further in.
+    (least..=most).rev().find_map(|dte| {
+        for_condor(marks, state, dte, which).filter(|found| (least..=most).contains(&(found.1.day - state.day)))
+    })
+}
+
 /// Expiry of a layer, and whether it had to take a substitute.
 ///
 /// Among the listed expiries beyond the roll date and later than the one sold, the nearest to the target. Where none

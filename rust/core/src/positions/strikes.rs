@@ -11,7 +11,7 @@ const CREDIT_STEP: f64 = 5.0;
 /// The walk for a target credit starts this many expected ranges to expiry away from spot.
 const CREDIT_START: f64 = 3.0;
 /// Default wing width as a share of spot.
-const DEFAULT_WING: f64 = 0.02;
+pub const DEFAULT_WING: f64 = 0.02;
 
 /// Where strikes are looked up: one expiry of one product on one path of one step.
 #[derive(Debug, Clone, Copy)]

@@ -1,23 +1,33 @@
 //! Condors: entry, what makes one leave, and its closing.
 
 use super::{BookAccount, Condor, Snapshot, Step};
-use crate::book::{Book, CondorSizing, EntrySchedule};
+use crate::book::{Book, CondorSizing, EntrySchedule, IronCondor};
 use crate::calendar;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
 use crate::engine::ledger::{Lot, bucket};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{ClosedCondor, incident};
-use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Day, Right};
+use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Day, Instrument, Right};
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::margin::reg_t::points_to_cents;
-use crate::marks::Marks;
+use crate::marks::{Marks, OptionProduct};
 use crate::policy::rule;
 use crate::positions::strikes::{CondorStrikes, Series};
 use crate::positions::{expiries, strikes};
 
 /// Volatility points per unit of volatility.
 const PERCENT: f64 = 100.0;
+
+/// One condor that could be sold: strikes, legs with their quotes, credit, fees and requirement in cents.
+pub(super) struct Offer {
+    pub(super) strikes: CondorStrikes,
+    pub(super) expiry: ListedExpiry,
+    pub(super) order: Vec<OrderLeg>,
+    pub(super) credit: i64,
+    pub(super) fees: i64,
+    pub(super) requirement: i64,
+}
 
 impl BookAccount {
     pub(super) fn entry_due(&self, schedule: EntrySchedule, day: Day) -> bool {
@@ -50,32 +60,15 @@ impl BookAccount {
             self.note(step, incident::SKIPPED_NO_EXPIRY, f64::from(expiry.day - step.state.day));
             return;
         }
-        let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
-        let daily_range = strikes::expected_daily_range(nine_day, PERCENT * known.realised_vol);
-        let series = Series { state: step.state, path: step.path, product, expiry };
-        let Some(chosen) = strikes::condor(step.marks, &series, rule, daily_range) else {
-            self.note(step, incident::SKIPPED_NO_STRIKES, known.vix);
-            return;
+        let offer = match self.offer(book, rule, step, known, product, expiry) {
+            Ok(offer) => offer,
+            Err((kind, value)) => {
+                self.note(step, kind, value);
+                return;
+            }
         };
-        let legs = chosen.legs(&series);
-        let mut order = Vec::with_capacity(4);
-        for (instrument, sign) in legs {
-            let quote = step.legs.peek(step.marks, step.state, step.path, instrument);
-            order.push(OrderLeg { instrument, contracts: sign, quote });
-        }
-        if order
-            .iter()
-            .any(|leg| !leg.quote.mid.is_finite() || (leg.contracts < 0 && orders::has_no_bid(&book.costs, &leg.quote)))
-        {
-            self.note(step, incident::SKIPPED_NO_STRIKES, known.vix);
-            return;
-        }
-        // Fill of one condor first: its credit decides whether and how many are sold.
-        let unit = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
-        let credit = -order.iter().zip(&unit).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
-        let fees: i64 = unit.iter().map(|fill| fill.fee_cents).sum();
-        let requirement = requirement_cents(&chosen);
-        let width = points_to_cents(chosen.width());
+        let Offer { credit, fees, requirement, .. } = offer;
+        let width = points_to_cents(offer.strikes.width());
         if credit <= 0 || (credit as f64) < rule.min_credit * width as f64 {
             self.note(step, incident::SKIPPED_CREDIT, credit as f64 / CENTS_PER_USD);
             return;
@@ -111,22 +104,60 @@ impl BookAccount {
             )
         });
         if contracts > 0 {
-            order.iter_mut().for_each(|leg| leg.contracts *= contracts);
-            self.open_condor(book, step, &chosen, expiry, &order, contracts);
+            self.open_condor(book, step, &offer, contracts, rule::ENTRY, None);
         }
+    }
+
+    /// What one condor of an expiry would be and bring; or why there is none, as an incident.
+    pub(super) fn offer<M: Marks>(
+        &self,
+        book: &Book,
+        rule: &IronCondor,
+        step: &mut Step<'_, M>,
+        known: &Snapshot,
+        product: OptionProduct,
+        expiry: ListedExpiry,
+    ) -> Result<Offer, (u16, f64)> {
+        let no_strikes = (incident::SKIPPED_NO_STRIKES, known.vix);
+        let nine_day = if known.vix9d.is_finite() { known.vix9d } else { known.vix };
+        let daily_range = strikes::expected_daily_range(nine_day, PERCENT * known.realised_vol);
+        let series = Series { state: step.state, path: step.path, product, expiry };
+        let chosen = strikes::condor(step.marks, &series, rule, daily_range).ok_or(no_strikes)?;
+        let strikes = match known.targets.strike_shift {
+            0.0 => chosen,
+            points => self.shift_strikes(step, &series, chosen, points),
+        };
+        let mut order = Vec::with_capacity(4);
+        for (instrument, sign) in strikes.legs(&series) {
+            let quote = step.legs.peek(step.marks, step.state, step.path, instrument);
+            order.push(OrderLeg { instrument, contracts: sign, quote });
+        }
+        if order
+            .iter()
+            .any(|leg| !leg.quote.mid.is_finite() || (leg.contracts < 0 && orders::has_no_bid(&book.costs, &leg.quote)))
+        {
+            return Err(no_strikes);
+        }
+        // Fill of one condor first: its credit decides whether and how many are sold.
+        let unit = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
+        let credit = -order.iter().zip(&unit).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
+        let fees: i64 = unit.iter().map(|fill| fill.fee_cents).sum();
+        Ok(Offer { strikes, expiry, order, credit, fees, requirement: requirement_cents(&strikes) })
     }
 
     pub(super) fn open_condor<M: Marks>(
         &mut self,
         book: &Book,
         step: &mut Step<'_, M>,
-        chosen: &CondorStrikes,
-        expiry: ListedExpiry,
-        order: &[OrderLeg],
+        offer: &Offer,
         contracts: i64,
+        rule: u16,
+        chain: Option<i64>,
     ) {
         let position = self.new_position();
-        let fills = orders::fill(&book.costs, step.state.day, order, OrderKind::Package);
+        let order: Vec<OrderLeg> =
+            offer.order.iter().map(|leg| OrderLeg { contracts: leg.contracts * contracts, ..*leg }).collect();
+        let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
         let buckets = [bucket::SHORT_PUT, bucket::LONG_PUT, bucket::SHORT_CALL, bucket::LONG_CALL];
         let mut lots = [Lot { slot: 0, contracts: 0, bucket: 0, value: 0, reference: 0 }; 4];
         let before = self.account.cash;
@@ -135,25 +166,37 @@ impl BookAccount {
             lot.slot = step.legs.acquire(step.marks, step.state, step.path, leg.instrument);
             lot.bucket = buckets[index];
             self.account.trade(lot, true, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
-            self.record_trade(step, leg, fill, buckets[index], position, rule::ENTRY);
+            self.record_trade(step, leg, fill, buckets[index], position, rule);
         }
         let credit = -order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
         self.outcome.credit += credit;
         let points = credit as f64 / (CENTS_PER_POINT * contracts as f64);
-        let requirement = requirement_cents(chosen) * contracts;
+        let requirement = offer.requirement * contracts;
+        let (strikes, spot) = (&offer.strikes, step.state.spot[step.path]);
         self.condors.push(Condor {
             position,
             lots,
             contracts,
             opened: step.state.day,
-            expiry,
+            expiry: offer.expiry,
             credit,
             cash_flow: self.account.cash - before,
             requirement,
             max_loss: requirement - credit,
-            break_even: (chosen.short_put - points, chosen.short_call + points),
+            break_even: (strikes.short_put - points, strikes.short_call + points),
             crossed: (false, false),
             exit: None,
+            chain: chain.unwrap_or(position),
+            distance: (spot - strikes.short_put, strikes.short_call - spot),
+            put_credit: -order
+                .iter()
+                .zip(&fills)
+                .take(2)
+                .map(|(leg, fill)| leg.contracts * fill.price_cents)
+                .sum::<i64>(),
+            trimmed: 0,
+            rolled: None,
+            tactic: None,
         });
     }
 
@@ -166,14 +209,14 @@ impl BookAccount {
             }
             let marked = condor.lots.iter().all(|lot| step.legs.quote(lot.slot).mid.is_finite());
             let value: i64 = condor.lots.iter().map(|lot| lot.value).sum();
-            let gain = (condor.credit + value) as f64;
+            let gain = (condor.credit + condor.trimmed + value) as f64;
             let credit = condor.credit as f64;
             let dte = condor.expiry.day - step.state.day;
             let exit = if marked && rule.stop.is_some_and(|stop| gain <= -stop * credit) {
                 Some(rule::STOP)
             } else if marked && rule.profit_target.is_some_and(|target| gain >= target * credit) {
                 Some(rule::PROFIT_TARGET)
-            } else if rule.exit_dte.is_some_and(|exit| dte <= exit) {
+            } else if condor.rolled.is_none() && rule.exit_dte.is_some_and(|exit| dte <= exit) {
                 Some(rule::EXIT_DTE)
             } else {
                 None
@@ -201,6 +244,10 @@ impl BookAccount {
         let mut order = Vec::with_capacity(4);
         let mut parts = Vec::with_capacity(4);
         for lot in &condor.lots {
+            if lot.contracts == 0 {
+                step.legs.release(lot.slot);
+                continue;
+            }
             let quote = step.legs.quote(lot.slot);
             if lot.contracts > 0 && orders::has_no_bid(&book.costs, &quote) {
                 self.note(step, incident::ZERO_BID, lot.contracts as f64);
@@ -238,6 +285,7 @@ impl BookAccount {
                 max_loss_cents: condor.max_loss,
                 rule,
                 double_breach,
+                chain: condor.chain,
             });
         }
     }
@@ -245,13 +293,24 @@ impl BookAccount {
 
 /// Requirement of one condor in cents: its worst payoff over all kinks and tails.
 fn requirement_cents(strikes: &CondorStrikes) -> i64 {
-    let leg = |right, strike: f64, contracts| PayoffLeg { right, strike: points_to_cents(strike), contracts };
-    let legs = [
-        leg(Right::Put, strikes.short_put, -1),
-        leg(Right::Put, strikes.long_put, 1),
-        leg(Right::Call, strikes.short_call, -1),
-        leg(Right::Call, strikes.long_call, 1),
-    ];
+    worst_payoff(&[
+        (Right::Put, strikes.short_put, -1),
+        (Right::Put, strikes.long_put, 1),
+        (Right::Call, strikes.short_call, -1),
+        (Right::Call, strikes.long_call, 1),
+    ])
+}
+
+/// The same of four legs in any numbers.
+pub(super) fn requirement_of(legs: &[(Instrument, i64); 4]) -> i64 {
+    worst_payoff(&legs.map(|(instrument, contracts)| match instrument {
+        Instrument::SpxOption { right, strike, .. } => (right, strike, contracts),
+        _ => (Right::Put, 0.0, 0),
+    }))
+}
+
+fn worst_payoff(legs: &[(Right, f64, i64); 4]) -> i64 {
+    let legs = legs.map(|(right, strike, contracts)| PayoffLeg { right, strike: points_to_cents(strike), contracts });
     // As many long calls as short ones: the worst payoff is bounded.
     payoff::requirement_cents(&legs).unwrap_or(i64::MAX / 4)
 }

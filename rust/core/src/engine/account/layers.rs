@@ -1,5 +1,6 @@
 //! The layers of the hedge: when they trade, what they buy, and how much.
 
+use super::layer_rules::{budget_of, contracts_for, futures_for, layer_strike, premium_of};
 use super::margin::initial_margin;
 use super::{BookAccount, Layer, LayerChoice, Snapshot, Step};
 use crate::book::{Book, CondorSizing, HedgeLayer, LayerInstrument, LayerSizing, LayeredHedge, Rounding};
@@ -8,14 +9,11 @@ use crate::costs::OrderKind;
 use crate::engine::ledger::Lot;
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::incident;
-use crate::instrument::{CENTS_PER_POINT, Day, Instrument, Right};
+use crate::instrument::{Day, Instrument, Right};
 use crate::marks::{Marks, OptionProduct, Quote};
 use crate::policy::rule;
 use crate::positions::expiries;
 use crate::positions::strikes::Series;
-
-/// Price in points below which a premium budget does not buy more contracts.
-const LEAST_PRICE: f64 = 0.01;
 
 impl BookAccount {
     pub(super) fn base_condors(&self, book: &Book) -> f64 {
@@ -42,10 +40,12 @@ impl BookAccount {
         for (index, layer) in hedge.layers.iter().enumerate() {
             let multiplier = known.targets.layer_multiplier.get(index).copied().unwrap_or(1.0);
             let held = !self.layers[index].lots.is_empty();
-            if held && self.layers[index].roll_due {
-                self.purchase(book, hedge, step, known, index, multiplier);
-            } else if !held && (matches!(layer.sizing, LayerSizing::Weight(_)) || is_premium_day()) {
-                self.purchase(book, hedge, step, known, index, multiplier);
+            if !self.rises.is_on(index) {
+                self.sell_layer(book, step, index);
+            } else if held && self.layers[index].roll_due {
+                self.purchase(book, hedge, step, known, index, multiplier, None);
+            } else if !held && (!matches!(layer.sizing, LayerSizing::PremiumByFuture(_)) || is_premium_day()) {
+                self.purchase(book, hedge, step, known, index, multiplier, None);
                 self.rebalance_due |= book.portfolio.is_some();
             } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
             {
@@ -64,12 +64,20 @@ impl BookAccount {
         known: &Snapshot,
         index: usize,
         multiplier: f64,
-    ) {
+        anew: Option<u16>,
+    ) -> i64 {
         let layer = &hedge.layers[index];
         let sold = self.layers[index].expiry.filter(|_| !self.layers[index].lots.is_empty());
-        let (instruments, expiry) = match self.choose_layer(step, layer, index, sold) {
+        // Struck anew by a rule, a layer may keep its expiry, as in a roll by the calendar; one at its days to expiry
+        // goes to a later one.
+        let later_than = match anew {
+            Some(_) => None,
+            None if layer.roll_every.is_some() => sold.map(|day| day - 1),
+            None => sold,
+        };
+        let (instruments, expiry) = match self.choose_layer(step, layer, index, later_than) {
             Some(choice) => choice,
-            None => return,
+            None => return 0,
         };
         let mut quotes = Vec::with_capacity(2);
         for &(instrument, _) in &instruments {
@@ -77,20 +85,40 @@ impl BookAccount {
         }
         if quotes.iter().any(|quote| !quote.mid.is_finite()) {
             self.note(step, incident::UNMARKED, index as f64);
-            return;
+            return 0;
         }
         let wanted = match &layer.sizing {
             LayerSizing::Weight(weight) => layer_contracts(self.base_condors(book), hedge, *weight, multiplier),
             LayerSizing::PremiumByFuture(rows) => {
                 let future = step.marks.forward(step.state, step.path, instruments[0].0);
                 let share = rows.iter().find(|row| future <= row.0).map_or(0.0, |row| row.1);
-                let price: f64 = instruments.iter().zip(&quotes).map(|(leg, quote)| leg.1 as f64 * quote.mid).sum();
-                (share * known.equity as f64 / (price.max(LEAST_PRICE) * CENTS_PER_POINT)).floor() as i64
+                contracts_for(share * known.equity as f64, premium_of(&instruments, &quotes))
+            }
+            LayerSizing::NotionalShare(share) => {
+                let premium = share * multiplier * self.condor_notional(book, known);
+                contracts_for(premium, premium_of(&instruments, &quotes))
+            }
+            LayerSizing::BudgetShare(share) => {
+                let premium = share * multiplier * budget_of(hedge, layer, known, step.state.day, expiry);
+                match (layer.instrument, expiry) {
+                    (LayerInstrument::VixFuture, Some(day)) => futures_for(step, layer, premium, day),
+                    _ => contracts_for(premium, premium_of(&instruments, &quotes)),
+                }
             }
         };
         let wanted = self.affordable(book, step, layer, &instruments, &quotes, index, wanted);
+        let may_keep = layer.roll_every.is_some() || anew.is_some();
+        if may_keep && self.keeps(step, index, &instruments, wanted) {
+            self.layers[index].bought = step.state.day;
+            self.layers[index].roll_due = false;
+            return self.resize(book, step, index, wanted, anew.unwrap_or(rule::LAYER_ROLL));
+        }
         let before = self.layers[index].contracts;
-        let rule = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
+        let scheduled = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
+        let rule = anew.unwrap_or(scheduled);
+        let condors = self.base_condors(book);
+        let mut realised = if sold.is_some() { -self.layers[index].cost } else { 0 };
+        let mut cost = 0;
         let mut order = Vec::with_capacity(4);
         let mut old = Vec::with_capacity(2);
         for lot in std::mem::take(&mut self.layers[index].lots) {
@@ -110,7 +138,8 @@ impl BookAccount {
         }
         let position = self.new_position();
         self.decide(step, rule, before as f64, wanted as f64, || {
-            format!("{{\"decided\":[{},{}],\"vix\":{},\"expiry\":{expiry:?}}}", known.day, known.seconds, known.vix)
+            let expiry = expiry.map_or_else(|| String::from("null"), |day| day.to_string());
+            format!("{{\"decided\":[{},{}],\"vix\":{},\"expiry\":{expiry}}}", known.day, known.seconds, known.vix)
         });
         let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
         let mut new_lots = Vec::with_capacity(2);
@@ -130,15 +159,29 @@ impl BookAccount {
             self.account.trade(&mut lot, funded, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
             self.record_trade(step, leg, fill, bucket, position, rule);
             if place < old.len() {
+                realised -= leg.contracts * fill.price_cents;
                 step.legs.release(lot.slot);
             } else {
+                cost += leg.contracts * fill.price_cents;
                 new_lots.push(lot);
             }
         }
         let held = if new_lots.is_empty() { None } else { expiry };
         let contracts = if new_lots.is_empty() { 0 } else { wanted };
-        self.layers[index] =
-            Layer { lots: new_lots, expiry: held, position, contracts, roll_due: false, roll_held: false };
+        self.layers[index] = Layer {
+            lots: new_lots,
+            expiry: held,
+            position,
+            contracts,
+            bought: step.state.day,
+            roll_due: false,
+            roll_held: false,
+            cost,
+            condors,
+            extra: 0,
+        };
+        self.realise(book, step, realised);
+        realised
     }
 
     /// The contracts of a layer with their signs and their expiry.
@@ -167,7 +210,7 @@ impl BookAccount {
         let legs = match layer.instrument {
             LayerInstrument::VixFuture => vec![(Instrument::VixFuture { expiry: expiry.day }, 1)],
             LayerInstrument::VixCallSpread(short_delta) => {
-                let long = series.by_delta(step.marks, Right::Call, layer.delta);
+                let long = layer_strike(step, &series, layer);
                 let short = series.by_delta(step.marks, Right::Call, short_delta);
                 if short <= long {
                     return None;
@@ -175,7 +218,7 @@ impl BookAccount {
                 vec![(series.option(Right::Call, long), 1), (series.option(Right::Call, short), -1)]
             }
             LayerInstrument::VixCall | LayerInstrument::VixNote => {
-                let strike = series.by_delta(step.marks, Right::Call, layer.delta);
+                let strike = layer_strike(step, &series, layer);
                 vec![(series.option(Right::Call, strike), 1)]
             }
         };
@@ -190,10 +233,11 @@ impl BookAccount {
         index: usize,
         wanted: i64,
         rule: u16,
-    ) {
+    ) -> i64 {
+        let wanted = self.carried(book, step, index, wanted);
         let change = wanted - self.layers[index].contracts;
         if change == 0 || self.layers[index].contracts == 0 {
-            return;
+            return 0;
         }
         let per_contract = self.layers[index].contracts;
         let mut lots = std::mem::take(&mut self.layers[index].lots);
@@ -209,17 +253,30 @@ impl BookAccount {
         if blocked || order.iter().any(|leg| !leg.quote.mid.is_finite()) {
             self.layers[index].lots = lots;
             self.note(step, incident::ZERO_BID, change as f64);
-            return;
+            return 0;
         }
-        self.decide(step, rule, per_contract as f64, wanted as f64, || String::from("{}"));
+        if self.tactics.is_none() {
+            self.decide(step, rule, per_contract as f64, wanted as f64, || String::from("{}"));
+        }
         let fills = orders::fill(&book.costs, step.state.day, &order, OrderKind::Package);
+        let paid: i64 = order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum();
         for (lot, (leg, fill)) in lots.iter_mut().zip(order.iter().zip(&fills)) {
             let funded = leg.instrument.is_funded();
             self.account.trade(lot, funded, leg.contracts, fill.mid_cents, fill.price_cents, fill.fee_cents);
             self.record_trade(step, leg, fill, lot.bucket, self.layers[index].position, rule);
         }
-        self.layers[index].lots = lots;
-        self.layers[index].contracts = wanted;
+        let layer = &mut self.layers[index];
+        layer.lots = lots;
+        layer.contracts = wanted;
+        if change > 0 {
+            layer.cost += paid;
+            return 0;
+        }
+        let cost_sold = (layer.cost as f64 * (-change as f64 / per_contract as f64)).round() as i64;
+        layer.cost -= cost_sold;
+        let realised = -paid - cost_sold;
+        self.realise(book, step, realised);
+        realised
     }
 
     /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
@@ -234,7 +291,7 @@ impl BookAccount {
         wanted: i64,
     ) -> i64 {
         if layer.instrument != LayerInstrument::VixFuture {
-            return wanted;
+            return self.paid_for(book, step, instruments, quotes, index, wanted);
         }
         let own: i64 = self.layers[index].lots.iter().map(|lot| self.futures_margin(book, step, lot)).sum();
         let free = (self.excess(book, step) + own).max(0);
@@ -249,15 +306,18 @@ impl BookAccount {
 
     pub(super) fn trigger_rolls<M: Marks>(&mut self, book: &Book, step: &Step<'_, M>) {
         let Some(hedge) = &book.hedge else { return };
+        self.rises.update(hedge, step.state.vix_quoted[step.path], step.state.is_close);
         for (layer, rule) in self.layers.iter_mut().zip(&hedge.layers) {
             let dte = layer.expiry.map(|expiry| expiry - step.state.day);
             layer.roll_due |= rule.roll_dte > 0 && dte.is_some_and(|dte| dte <= rule.roll_dte);
+            let held = !layer.lots.is_empty();
+            layer.roll_due |= held && rule.roll_every.is_some_and(|days| step.state.day - layer.bought >= days);
         }
     }
 }
 
 /// Contracts of a layer: condors over the base, times weight and multiplier; at least one where the layer is active.
-fn layer_contracts(condors: f64, hedge: &LayeredHedge, weight: f64, multiplier: f64) -> i64 {
+pub(super) fn layer_contracts(condors: f64, hedge: &LayeredHedge, weight: f64, multiplier: f64) -> i64 {
     let exact = condors / hedge.per_condors * weight * multiplier;
     if exact <= 0.0 {
         return 0;

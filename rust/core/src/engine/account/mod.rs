@@ -1,10 +1,15 @@
 //! One account on one path: settles, marks, trades and decides, step by step.
 
 mod condor;
+mod condor_tactics;
+mod hedge_tactics;
 mod index;
+mod layer_rules;
 mod layers;
 mod margin;
+mod recycling;
 mod settle;
+mod tactics;
 
 use crate::book::Book;
 use crate::calendar::listing::ListedExpiry;
@@ -58,6 +63,17 @@ struct Condor {
     break_even: (f64, f64),
     crossed: (bool, bool),
     exit: Option<u16>,
+    /// Position of the first condor of a chain of rolls.
+    chain: i64,
+    /// Distances of the short put and the short call from spot at entry, points.
+    distance: (f64, f64),
+    /// Credit of the put vertical in cents.
+    put_credit: i64,
+    /// Cash of partial closings in cents, before fees.
+    trimmed: i64,
+    /// Session in which it was rolled to a few days.
+    rolled: Option<Day>,
+    tactic: Option<condor_tactics::Tactic>,
 }
 
 /// A hedge layer and what it holds.
@@ -67,8 +83,15 @@ struct Layer {
     expiry: Option<Day>,
     position: i64,
     contracts: i64,
+    bought: Day,
     roll_due: bool,
     roll_held: bool,
+    /// Cents paid for what is held, fees aside.
+    cost: i64,
+    /// Condors behind the size at the latest purchase.
+    condors: f64,
+    /// Contracts bought from recycled gains on top of the size.
+    extra: i64,
 }
 
 /// The contracts of a layer with their signs, and their expiry.
@@ -96,6 +119,7 @@ pub struct BookAccount {
     condors: Vec<Condor>,
     layers: Vec<Layer>,
     layer_buckets: Vec<u16>,
+    rises: layer_rules::Rises,
     stranded: Vec<Lot>,
     index: Option<Lot>,
     snapshot: Option<Snapshot>,
@@ -113,6 +137,8 @@ pub struct BookAccount {
     last_equity: i64,
     outcome: Outcome,
     pnl_row: Vec<i64>,
+    /// What the adaptive rules remember; `None` in books without them.
+    tactics: Option<Box<tactics::Tactics>>,
 }
 
 impl BookAccount {
@@ -126,6 +152,7 @@ impl BookAccount {
             condors: Vec::new(),
             layers: vec![Layer::default(); n_layers],
             layer_buckets,
+            rises: layer_rules::Rises::new(book),
             stranded: Vec::new(),
             index: None,
             snapshot: None,
@@ -148,6 +175,7 @@ impl BookAccount {
                 ..Outcome::default()
             },
             pnl_row: Vec::new(),
+            tactics: tactics::Tactics::new(book),
         }
     }
 
@@ -242,6 +270,7 @@ impl BookAccount {
                 None => index += 1,
             }
         }
+        self.execute_tactics(book, step, &known);
         let session_time = |seconds: i32| step.state.seconds >= seconds || step.state.is_close;
         let (hedge_time, entry_time) = (
             book.hedge.as_ref().is_some_and(|hedge| session_time(hedge.trade_seconds)),
@@ -284,6 +313,7 @@ impl BookAccount {
             signals: step.signals,
         };
         policy.decide(book, &view, &mut self.targets);
+        self.plan_tactics(book, step);
         let (state, path) = (step.state, step.path);
         // The vector of the step before is used again.
         let mut targets = self.snapshot.take().map_or_else(|| Targets::base(0), |known| known.targets);
