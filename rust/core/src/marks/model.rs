@@ -11,10 +11,10 @@ use crate::market::clock::BusinessClock;
 use crate::market::inversion::Inverter;
 use crate::math;
 use crate::pricing::black;
-use crate::pricing::tables::ModelTables;
+use crate::pricing::tables::{FutureTerms, ModelTables, Placed, SpxSmile, SpxTime, VixSmile, VixTime};
 use crate::pricing::transform::State;
 use crate::surface::note_index::NoteIndex;
-use crate::surface::vix::Future;
+use crate::surface::vix::{FIRST_FUTURE_DAY, FIRST_OPTION_DAY, Future};
 
 /// Calendar days of the windows of VIX9D, VIX, VIX3M and VIX6M.
 const WINDOWS: [f64; 4] = [9.0, 30.0, 93.0, 184.0];
@@ -28,36 +28,55 @@ pub struct ModelMarks {
     inverter: Inverter,
     clock: BusinessClock,
     overlay: bool,
-    states: Vec<State>,
+    placed: Vec<Placed>,
     /// Flags of the state of each path.
     flags: Vec<u32>,
     note: Vec<NoteIndex>,
     vix_multiplier: Vec<f64>,
-    /// Expiries that were asked for on this step: all that no path changes.
-    terms: Vec<Terms>,
-    /// Expiries that have a future on this step and the time to them, ascending.
-    curve: Vec<(Day, f64)>,
+    /// Expiries that were asked for on this step, as far as `live`: all that no path changes.
+    expiries: Vec<Expiry>,
+    live: usize,
+    /// Places in `expiries` of those that have a quoted future on this step.
+    curve: Vec<usize>,
+    /// The series that was asked for last: the legs of a condor come one after another.
+    last: Option<(usize, usize, Series)>,
+    clamped: u64,
 }
 
-/// Times and discount of one expiry on one step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Terms {
-    expiry: Day,
-    settlement: Settlement,
-    /// Remaining life in model time, not positive where it is over.
+/// What the options and the future of one expiry share on one step.
+#[derive(Debug, Clone, Default)]
+struct Expiry {
+    day: Day,
+    /// `None`: VIX.
+    settlement: Option<Settlement>,
+    /// Remaining life in model time, 0 where it is over.
     years: f64,
     /// Remaining life on the clock on which interest accrues.
     interest_years: f64,
+    spx: Option<SpxTime>,
+    vix: Option<VixTime>,
+    /// Place of its price among the quoted futures.
+    quoted: Option<usize>,
+    future: FutureTerms,
+    has_future: bool,
 }
 
-/// One option of one path, ready for Black's formula.
-struct Leg {
-    right: Right,
+/// The options of one expiry of one path on one step: all that does not depend on the strike.
+#[derive(Debug, Clone, Copy)]
+struct Series {
     forward: f64,
-    strike: f64,
-    total_sd: f64,
     discount: f64,
+    smile: Smile,
     flags: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Smile {
+    /// Life is over, or nothing is known.
+    None,
+    Spx(SpxSmile),
+    /// With the model's future over the quoted one.
+    Vix(VixSmile, f64),
 }
 
 impl ModelMarks {
@@ -69,12 +88,15 @@ impl ModelMarks {
             inverter,
             clock: BusinessClock::default(),
             overlay: false,
-            states: Vec::new(),
+            placed: Vec::new(),
             flags: Vec::new(),
             note: Vec::new(),
             vix_multiplier: Vec::new(),
-            terms: Vec::new(),
+            expiries: Vec::new(),
+            live: 0,
             curve: Vec::new(),
+            last: None,
+            clamped: 0,
         }
     }
 
@@ -88,54 +110,99 @@ impl ModelMarks {
         Self { clock, ..self }
     }
 
-    /// The state of a path on the latest step.
+    /// The state of a path on the latest step, inside the tables.
     pub fn state(&self, path: usize) -> State {
-        self.states[path]
+        self.placed[path].state
     }
 
-    fn terms(&mut self, state: &MarketState, expiry: Day, settlement: Settlement) -> Terms {
-        if let Some(known) = self.terms.iter().find(|held| held.expiry == expiry && held.settlement == settlement) {
-            return *known;
+    /// Steps of paths whose state lay outside the tables so far.
+    pub fn clamped(&self) -> u64 {
+        self.clamped
+    }
+
+    /// Place of an expiry among those of the step.
+    fn expiry(&mut self, state: &MarketState, day: Day, settlement: Option<Settlement>) -> usize {
+        let known = self.expiries[..self.live].iter().position(|e| e.day == day && e.settlement == settlement);
+        if let Some(index) = known {
+            return index;
         }
-        let seconds = settlement_seconds(expiry, settlement);
-        let is_over = (expiry, seconds) <= (state.day, state.seconds);
-        let years = if is_over { 0.0 } else { self.clock.years(state.day, state.seconds, expiry, seconds) };
+        let index = self.live;
+        self.live += 1;
+        if index == self.expiries.len() {
+            self.expiries.push(Expiry::default());
+        }
+        let at = settlement.unwrap_or(Settlement::Am);
+        let seconds = settlement_seconds(day, at);
+        let is_over = (day, seconds) <= (state.day, state.seconds);
+        let years = if is_over { 0.0 } else { self.clock.years(state.day, state.seconds, day, seconds) };
         // Simulated rates accrue in model time, those of history by the calendar.
         let interest_years = match (is_over, is_simulated(state)) {
             (true, _) => 0.0,
             (_, true) => years,
-            _ => years_between(state.day, state.seconds, expiry, seconds),
+            _ => years_between(state.day, state.seconds, day, seconds),
         };
-        let terms = Terms { expiry, settlement, years, interest_years };
-        self.terms.push(terms);
-        terms
+        let entry = &mut self.expiries[index];
+        entry.day = day;
+        entry.settlement = settlement;
+        entry.years = years;
+        entry.interest_years = interest_years;
+        (entry.spx, entry.vix) = match settlement {
+            _ if years <= 0.0 => (None, None),
+            Some(_) => (Some(self.tables.spx_time(years)), None),
+            None => (None, self.tables.vix_time(years)),
+        };
+        entry.quoted = match settlement {
+            Some(_) => None,
+            None => state.vx_expiry.iter().position(|&listed| listed == day),
+        };
+        entry.has_future = false;
+        index
+    }
+
+    /// The model's future of an expiry.
+    fn model_future(&mut self, path: usize, index: usize) -> f64 {
+        let entry = &mut self.expiries[index];
+        if !entry.has_future {
+            self.tables.future_terms(entry.years, &mut entry.future);
+            entry.has_future = true;
+        }
+        self.tables.future_at(&entry.future, self.placed[path].state)
+    }
+
+    fn quoted_future(&self, state: &MarketState, path: usize, index: usize) -> Option<f64> {
+        let price = self.expiries[index].quoted.map(|i| state.vx_price[i * state.n_paths() + path])?;
+        (price > 0.0).then_some(price)
     }
 
     /// The future of an expiry: what is quoted, else the model's, moved as the quotes around it are from the model's.
-    fn future(&mut self, state: &MarketState, path: usize, expiry: Day) -> Future {
-        let n = state.n_paths();
-        if let Some(i) = state.vx_expiry.iter().position(|&listed| listed == expiry) {
-            let price = state.vx_price[i * n + path];
-            if price > 0.0 {
-                return Future { price, flags: self.flags[path] };
-            }
+    fn future(&mut self, state: &MarketState, path: usize, day: Day) -> Future {
+        let index = self.expiry(state, day, None);
+        let known = self.flags[path] | self.hypothetical(state, FIRST_FUTURE_DAY);
+        if let Some(price) = self.quoted_future(state, path, index) {
+            return Future { price, flags: known };
         }
-        let years = self.terms(state, expiry, Settlement::Am).years;
-        let price = self.tables.vix_future(self.states[path], years) * self.basis(state, path, years);
-        Future { price, flags: self.flags[path] | if is_simulated(state) { 0 } else { flag::PROXY } }
+        let price = self.model_future(path, index) * self.basis(state, path, self.expiries[index].years);
+        let proxy = if is_simulated(state) { 0 } else { flag::PROXY };
+        Future { price, flags: known | proxy }
+    }
+
+    fn hypothetical(&self, state: &MarketState, first: Day) -> u32 {
+        if state.day < first { flag::HYPOTHETICAL } else { 0 }
     }
 
     /// Quoted over model futures at a time, linear between those that are quoted and VIX itself.
-    fn basis(&self, state: &MarketState, path: usize, years: f64) -> f64 {
+    fn basis(&mut self, state: &MarketState, path: usize, years: f64) -> f64 {
         if is_simulated(state) {
             return 1.0;
         }
-        let n = state.n_paths();
         let ratio = |quoted: f64, model: f64| if quoted > 0.0 && model > 0.0 { quoted / model } else { f64::NAN };
-        let spot = ratio(state.vix[path], self.tables.vix(self.states[path]));
+        let spot = ratio(state.vix[path], self.tables.vix(self.placed[path].state));
         let mut before = (0.0, if spot.is_nan() { 1.0 } else { spot });
-        for (i, &(_, at)) in self.curve.iter().enumerate() {
-            let ratio = ratio(state.vx_price[i * n + path], self.tables.vix_future(self.states[path], at));
+        for i in 0..self.curve.len() {
+            let index = self.curve[i];
+            let at = self.expiries[index].years;
+            let Some(quoted) = self.quoted_future(state, path, index) else { continue };
+            let ratio = ratio(quoted, self.model_future(path, index));
             if at <= before.0 || ratio.is_nan() {
                 continue;
             }
@@ -147,45 +214,91 @@ impl ModelMarks {
         before.1
     }
 
-    fn forward_of(&mut self, state: &MarketState, path: usize, terms: &Terms) -> f64 {
+    fn index_forward(&self, state: &MarketState, path: usize, index: usize) -> f64 {
         let carry = finite_or_zero(state.rate[path]) - finite_or_zero(state.dividend_yield[path]);
-        state.spot[path] * math::exp(carry * terms.interest_years)
+        state.spot[path] * math::exp(carry * self.expiries[index].interest_years)
     }
 
-    fn leg(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> Option<Leg> {
-        let (right, strike, expiry, settlement) = option_of(instrument)?;
-        let terms = self.terms(state, expiry, settlement.unwrap_or(Settlement::Am));
+    fn series(&mut self, state: &MarketState, path: usize, day: Day, settlement: Option<Settlement>) -> Series {
+        let index = self.expiry(state, day, settlement);
+        if let Some((known_path, known_index, series)) = self.last
+            && (known_path, known_index) == (path, index)
+        {
+            return series;
+        }
+        let placed = self.placed[path];
         let mut flags = self.flags[path];
-        let forward = match settlement {
-            Some(_) => self.forward_of(state, path, &terms),
-            None if terms.years > 0.0 => {
-                let future = self.future(state, path, expiry);
-                flags |= future.flags;
-                future.price
+        let mut clamp = |is_clamped: bool| flags |= if is_clamped { flag::CLAMPED } else { 0 };
+        let (forward, smile) = match settlement {
+            Some(_) => {
+                let smile = self.expiries[index].spx.map_or(Smile::None, |time| {
+                    clamp(time.is_clamped);
+                    Smile::Spx(self.tables.spx_smile(&time, &placed))
+                });
+                (self.index_forward(state, path, index), smile)
             }
-            None => state.vix[path],
-        };
-        let moneyness = strike / forward;
-        let (hidden, years) = (self.states[path], terms.years);
-        let total_sd = match settlement {
-            _ if years <= 0.0 => 0.0,
-            Some(_) => self.tables.spx_total_sd(hidden, years, moneyness),
-            None if self.overlay => {
-                self.tables.vix_total_sd(hidden, years, moneyness) * overlay(state.vix[path], moneyness)
+            None => {
+                let smile = self.expiries[index].vix.map(|time| {
+                    clamp(time.is_clamped);
+                    self.tables.vix_smile(&time, &placed)
+                });
+                if self.expiries[index].years <= 0.0 {
+                    (state.vix[path], Smile::None)
+                } else {
+                    let future = self.future(state, path, day);
+                    flags |= future.flags | self.hypothetical(state, FIRST_OPTION_DAY);
+                    let model = if is_simulated(state) { future.price } else { self.model_future(path, index) };
+                    (future.price, smile.map_or(Smile::None, |smile| Smile::Vix(smile, model / future.price)))
+                }
             }
-            None => self.tables.vix_total_sd(hidden, years, moneyness),
         };
-        let discount = math::exp(-finite_or_zero(state.rate[path]) * terms.interest_years);
-        Some(Leg { right, forward, strike, total_sd, discount, flags })
+        let discount = math::exp(-finite_or_zero(state.rate[path]) * self.expiries[index].interest_years);
+        let series = Series { forward, discount, smile, flags };
+        self.last = Some((path, index, series));
+        series
+    }
+
+    /// Total standard deviation of one option of a series.
+    fn total_sd(&self, state: &MarketState, path: usize, series: &Series, strike: f64, log_moneyness: f64) -> f64 {
+        match &series.smile {
+            Smile::None => 0.0,
+            Smile::Spx(smile) => self.tables.spx_total_sd(smile, -log_moneyness),
+            Smile::Vix(smile, ratio) => {
+                let sd = self.tables.vix_total_sd(smile, strike * ratio);
+                if self.overlay { sd * overlay(state.vix[path], -log_moneyness) } else { sd }
+            }
+        }
+    }
+
+    /// Total standard deviation over the root of the remaining life by the calendar: what an implied volatility is
+    /// quoted as; NaN for anything but an option that lives.
+    pub fn implied_vol(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
+        let Some((_, strike, day, settlement)) = option_of(instrument) else { return f64::NAN };
+        let series = self.series(state, path, day, settlement);
+        let seconds = settlement_seconds(day, settlement.unwrap_or(Settlement::Am));
+        let years = years_between(state.day, state.seconds, day, seconds);
+        let log_moneyness = math::log_ratio(series.forward, strike);
+        if years > 0.0 { self.total_sd(state, path, &series, strike, log_moneyness) / years.sqrt() } else { f64::NAN }
+    }
+
+    fn option(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> (f64, u32) {
+        let Some((right, strike, day, settlement)) = option_of(instrument) else { return (f64::NAN, 0) };
+        let series = self.series(state, path, day, settlement);
+        if !(series.forward > 0.0 && strike > 0.0) {
+            return (f64::NAN, series.flags);
+        }
+        let log_moneyness = math::log_ratio(series.forward, strike);
+        let total_sd = self.total_sd(state, path, &series, strike, log_moneyness);
+        if total_sd.is_nan() {
+            return (f64::NAN, series.flags);
+        }
+        let price = black::black_at(right, series.forward, strike, log_moneyness, total_sd);
+        (series.discount * price, series.flags)
     }
 
     fn mid(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> (f64, u32) {
         match instrument {
-            Instrument::SpxOption { .. } | Instrument::VixOption { .. } => {
-                self.leg(state, path, instrument).map_or((f64::NAN, 0), |leg| {
-                    (leg.discount * black::black(leg.right, leg.forward, leg.strike, leg.total_sd), leg.flags)
-                })
-            }
+            Instrument::SpxOption { .. } | Instrument::VixOption { .. } => self.option(state, path, instrument),
             Instrument::VixFuture { expiry } => {
                 let future = self.future(state, path, expiry);
                 (future.price, future.flags)
@@ -212,26 +325,21 @@ const MARKET_OVER_MODEL: [(f64, f64); 6] =
 const WING: f64 = 0.25 / 0.7;
 
 /// Factor on the model's implied volatility of VIX options: what the market asked over what the model says at the states
-/// that indices imply, by level of VIX; constant beyond the ends. docs/model.md says what it rests on.
-pub fn overlay(vix: f64, moneyness: f64) -> f64 {
+/// that indices imply, by level of VIX, constant beyond the ends; larger above the future by [`WING`]. docs/model.md says what it rests on.
+pub fn overlay(vix: f64, log_moneyness: f64) -> f64 {
     let last = MARKET_OVER_MODEL.len() - 1;
     let above = MARKET_OVER_MODEL.partition_point(|&(level, _)| level < vix).clamp(1, last);
     let ((low, from), (high, to)) = (MARKET_OVER_MODEL[above - 1], MARKET_OVER_MODEL[above]);
     let level = from + (to - from) * ((vix - low) / (high - low)).clamp(0.0, 1.0);
-    let wing = if moneyness > 1.0 { WING * math::ln(moneyness) } else { 0.0 };
-    level * (1.0 + wing)
+    level * (1.0 + WING * log_moneyness.max(0.0))
 }
 
 impl Marks for ModelMarks {
     fn prepare(&mut self, state: &MarketState) {
         let n = state.n_paths();
-        self.terms.clear();
-        self.curve.clear();
-        for &expiry in &state.vx_expiry {
-            let seconds = settlement_seconds(expiry, Settlement::Am);
-            self.curve.push((expiry, self.clock.years(state.day, state.seconds, expiry, seconds)));
-        }
-        self.states.clear();
+        self.live = 0;
+        self.last = None;
+        self.placed.clear();
         self.flags.clear();
         self.vix_multiplier.clear();
         for path in 0..n {
@@ -242,9 +350,16 @@ impl Marks for ModelMarks {
                 let quotes = [state.vix9d[path], state.vix[path], state.vix3m[path], state.vix6m[path]];
                 self.inverter.state(&quotes)
             };
-            self.states.push(hidden);
-            self.flags.push(0);
+            let placed = self.tables.place(hidden);
+            self.clamped += u64::from(placed.is_clamped);
+            self.flags.push(if placed.is_clamped { flag::CLAMPED } else { 0 });
+            self.placed.push(placed);
             self.vix_multiplier.push(vix_multiplier(state.vix[path]));
+        }
+        self.curve.clear();
+        for &day in &state.vx_expiry {
+            let index = self.expiry(state, day, None);
+            self.curve.push(index);
         }
         self.note.resize_with(n, NoteIndex::default);
         for path in 0..n {
@@ -265,15 +380,21 @@ impl Marks for ModelMarks {
     }
 
     fn delta(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-        self.leg(state, path, instrument)
-            .map_or(f64::NAN, |leg| black::forward_delta(leg.right, leg.forward, leg.strike, leg.total_sd))
+        let Some((right, strike, day, settlement)) = option_of(instrument) else { return f64::NAN };
+        let series = self.series(state, path, day, settlement);
+        if !(series.forward > 0.0 && strike > 0.0) {
+            return f64::NAN;
+        }
+        let log_moneyness = math::log_ratio(series.forward, strike);
+        let total_sd = self.total_sd(state, path, &series, strike, log_moneyness);
+        if total_sd.is_nan() { f64::NAN } else { black::forward_delta_at(right, log_moneyness, total_sd) }
     }
 
     fn forward(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
         match instrument {
             Instrument::SpxOption { expiry, settlement, .. } => {
-                let terms = self.terms(state, expiry, settlement);
-                self.forward_of(state, path, &terms)
+                let index = self.expiry(state, expiry, Some(settlement));
+                self.index_forward(state, path, index)
             }
             Instrument::VixOption { expiry, .. } | Instrument::VixFuture { expiry } => {
                 self.future(state, path, expiry).price

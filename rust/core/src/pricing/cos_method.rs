@@ -105,8 +105,8 @@ impl<'a> PutPricer<'a> {
             && still(self.model.jumps.lambda_inf, state.intensity)
     }
 
-    /// Ends of the range around the forward, in log, as exponents of half powers of two.
-    fn range(&self, state: State) -> Result<(i32, i32)> {
+    /// How far below and above the forward, in log, all but the least part of the probability lies.
+    pub(super) fn bounds(&self, state: State) -> Result<(f64, f64)> {
         let nearest = |moments: &[(f64, Exponent)]| {
             moments.iter().map(|(p, exponent)| (exponent.at(state).re - LN_OUTSIDE) / p).fold(f64::INFINITY, f64::min)
         };
@@ -114,6 +114,12 @@ impl<'a> PutPricer<'a> {
         if !(below.is_finite() && above.is_finite()) {
             return Err(self.failure("a price whose distribution has finite moments"));
         }
+        Ok((below, above))
+    }
+
+    /// Ends of the range, as exponents of half powers of two.
+    fn range(&self, state: State) -> Result<(i32, i32)> {
+        let (below, above) = self.bounds(state)?;
         Ok((rounded_up(below), rounded_up(above)))
     }
 

@@ -39,8 +39,9 @@ const SQRT_TWO_PI: f64 = 2.506_628_274_631_000_5;
 const HALF_LN_TWO_PI: f64 = 0.918_938_533_204_672_7;
 const MAX_STEPS: u32 = 80;
 
-/// Total standard deviation at which the out-of-the-money option costs `target` in (0, 1) per unit.
-fn invert(x: f64, target: f64) -> f64 {
+/// Total standard deviation at which the out-of-the-money option costs `target` in (0, 1) per unit of min(forward,
+/// strike), `x` = |ln(forward/strike)|.
+pub(super) fn unit_total_sd(x: f64, target: f64) -> f64 {
     let inflection = (2.0 * x).sqrt();
     let at_inflection = unit_time_value(x, inflection);
     let (mut low, mut high) = (0.0, f64::INFINITY);
@@ -124,7 +125,7 @@ pub fn implied_vol(right: Right, price: f64, forward: f64, strike: f64, years: f
         return (f64::NAN, Reason::AboveBound);
     }
     let root = years.sqrt();
-    let vol = invert(log_ratio(forward, strike).abs(), target) / root;
+    let vol = unit_total_sd(log_ratio(forward, strike).abs(), target) / root;
     (refine(right, price, forward, strike, years, rate, vol), Reason::Ok)
 }
 

@@ -109,7 +109,7 @@ fn weights_of(squared: &Squared, w: Complex) -> Weights {
 }
 
 /// The exponent of E\[exp(w Y)\].
-fn exponent_of(model: &Affine, squared: &Squared, w: Complex, years: f64, jumps: bool) -> Exponent {
+pub(super) fn exponent_of(model: &Affine, squared: &Squared, w: Complex, years: f64, jumps: bool) -> Exponent {
     let exponent = model.transform(&weights_of(squared, w), years, jumps);
     Exponent { a: exponent.a + w * squared.a, ..exponent }
 }
@@ -284,15 +284,20 @@ fn factor_variance(factor: &Factor, v: f64, years: f64) -> f64 {
     factor.sigma * factor.sigma / factor.kappa * (v * decay * gone + 0.5 * factor.theta * gone * gone)
 }
 
+/// Real part of a contour inside the strip of finite moments, as far right as [`CONTOUR`]; `None` where there is none.
+pub(super) fn contour(model: &Affine, squared: &Squared, years: f64, jumps: bool) -> Option<f64> {
+    let finite = |w: f64| model.moment(0.0, w * squared.b1, w * squared.b2, w * squared.c, years, jumps).is_some();
+    let mut contour = CONTOUR;
+    while contour > LEAST_CONTOUR && !finite(1.2 * contour) {
+        contour *= 0.5;
+    }
+    (contour > LEAST_CONTOUR).then_some(contour)
+}
+
 impl<'a> CallPricer<'a> {
     /// Options that expire in `years` > 0 on an index of a window.
     pub fn new(model: &'a Affine, squared: Squared, years: f64, jumps: bool) -> Self {
-        let finite = |w: f64| model.moment(0.0, w * squared.b1, w * squared.b2, w * squared.c, years, jumps).is_some();
-        let mut contour = CONTOUR;
-        while contour > LEAST_CONTOUR && !finite(1.2 * contour) {
-            contour *= 0.5;
-        }
-        let contour = (contour > LEAST_CONTOUR).then_some(contour);
+        let contour = contour(model, &squared, years, jumps);
         Self { model, squared, years, jumps, contour, tables: BTreeMap::new(), last: None }
     }
 

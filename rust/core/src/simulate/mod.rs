@@ -8,10 +8,11 @@ pub mod fair;
 pub mod hc1;
 pub(crate) mod lanes;
 pub mod paths;
-pub(crate) mod scheme;
-pub mod study;
 mod workers;
+pub mod study;
 pub mod world;
+pub(crate) mod scheme;
+pub(crate) mod workers;
 
 pub use alvh_simd::InstructionSet;
 

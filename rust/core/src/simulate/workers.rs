@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 ///
 /// `work` is given a function that says whether to go on, to be asked every few milliseconds; the caller's `go_on` behind
 /// it is asked by the calling thread only.
-pub(super) fn run<T: Send>(
+pub(crate) fn run<T: Send>(
     threads: usize,
     units: impl Iterator<Item = T> + Send,
     go_on: &mut dyn FnMut() -> bool,
