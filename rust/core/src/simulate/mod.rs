@@ -8,11 +8,10 @@ pub mod fair;
 pub mod hc1;
 pub(crate) mod lanes;
 pub mod paths;
-mod workers;
-pub mod study;
-pub mod world;
 pub(crate) mod scheme;
+pub mod study;
 pub(crate) mod workers;
+pub mod world;
 
 pub use alvh_simd::InstructionSet;
 

@@ -68,6 +68,8 @@ pub struct FinePath {
     pub spread: Vec<f64>,
     /// Shock on the first two VIX futures by rebalancing, log points.
     pub rebalancing: Vec<f64>,
+    /// Displacement by each episode, step after step.
+    pub moves: Vec<f64>,
 }
 
 impl FinePath {
@@ -92,6 +94,7 @@ impl FinePath {
             &mut self.vix_quoted,
             &mut self.spread,
             &mut self.rebalancing,
+            &mut self.moves,
         ] {
             column.clear();
         }
@@ -114,23 +117,16 @@ pub fn rebalancing_at_close(config: &IntradayConfig, vix_before: f64, vix_after:
     config.rebalancing * (ln(vix_after / vix_before) / std::f64::consts::LN_2).clamp(0.0, 1.0)
 }
 
-/// Factor on the future of `months` to expiry: the transient part of VIX passed through, and the shock by rebalancing.
-///
-/// `shares` are those of [`super::config::PassThrough::shares`]; between whole months they lie on a line, which rises to 1
-/// below one month, so that a future that expires now moves as VIX does.
-pub fn future_factor(shares: &[f64], months: f64, vix: f64, vix_state: f64, rebalancing: f64) -> f64 {
-    let months = months.clamp(0.0, shares.len() as f64);
-    let below = months as usize;
-    let left = if below == 0 { 1.0 } else { shares[below - 1] };
-    let right = if below < shares.len() { shares[below] } else { left };
-    let share = left + (right - left) * (months - below as f64);
-    let passed = 1.0 + share * (vix / vix_state - 1.0);
-    // Products hold the first two contracts.
-    if rebalancing != 0.0 && months < 2.0 { passed * exp(rebalancing) } else { passed }
+/// The same at a time of the session: that of the close before fades, that of this close builds up in its last minutes.
+pub fn rebalancing_at(before: f64, after: f64, seconds: i32, close: i32) -> f64 {
+    let left = f64::from(close - seconds) / f64::from(close - OPEN_SECONDS);
+    let ramp = 1.0 - f64::from(close - seconds) / f64::from(REBALANCING_SECONDS);
+    before * left + after * ramp.max(0.0)
 }
 
 /// Times of a session: fine inside the episodes, coarse on the rest.
-fn grid(config: &IntradayConfig, episodes: &[Episode], close: i32, seconds: &mut Vec<i32>) {
+pub fn grid(config: &IntradayConfig, episodes: &[Episode], close: i32, seconds: &mut Vec<i32>) {
+    seconds.clear();
     let tail = config.fine_tail * config.reversion_seconds;
     let mut fine_until = i32::MIN;
     let mut next = episodes.iter().peekable();
@@ -218,6 +214,7 @@ pub fn fill(config: &IntradayConfig, span: &Span<'_>, episodes: &[Episode], mut 
         let mut happened = Jump::default();
         for (shape, jump) in &shapes {
             let effect = shape.at(f64::from(seconds));
+            path.moves.push(effect.displacement);
             total.displacement += effect.displacement;
             total.excess += effect.excess;
             total.spread = total.spread.max(effect.spread);
@@ -240,7 +237,6 @@ pub fn fill(config: &IntradayConfig, span: &Span<'_>, episodes: &[Episode], mut 
             let transient = (level * exp_m1(2.0 * total.excess) / squared.b1).max(-state.v1);
             (transient, 100.0 * (level + squared.b1 * transient).sqrt())
         };
-        let ramp = f64::from(seconds - (span.close - REBALANCING_SECONDS)) / f64::from(REBALANCING_SECONDS);
         path.log_spot.push(price + total.displacement);
         path.state.push(state);
         path.transient.push(transient);
@@ -248,7 +244,7 @@ pub fn fill(config: &IntradayConfig, span: &Span<'_>, episodes: &[Episode], mut 
         path.vix.push(vix);
         path.vix_quoted.push(if total.noise > 0.0 { vix * exp(total.noise.min(config.quote_noise)) } else { vix });
         path.spread.push(1.0 + total.spread);
-        path.rebalancing.push(span.rebalanced * (1.0 - of_day) + shock * ramp.max(0.0));
+        path.rebalancing.push(rebalancing_at(span.rebalanced, shock, seconds, span.close));
     }
     path.log_spot.push(last.log_spot);
     path.state.push(last.state);
@@ -258,6 +254,7 @@ pub fn fill(config: &IntradayConfig, span: &Span<'_>, episodes: &[Episode], mut 
     }
     path.spread.push(1.0);
     path.rebalancing.push(shock);
+    path.moves.extend(shapes.iter().map(|(shape, _)| shape.at(f64::from(span.close)).displacement));
 }
 
 #[cfg(test)]
@@ -366,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fall_of_five_percent_lifts_vix_by_its_beta_and_futures_by_their_share() {
+    fn a_fall_of_five_percent_lifts_vix_by_its_beta() {
         let nodes = nodes(NONE);
         let config = IntradayConfig::default();
         let with = filled(&config, &span(&nodes), &[episode(NONE, 0.05, 0.0)], 0);
@@ -375,11 +372,6 @@ mod tests {
         let vix = with.vix[low] / with.vix_state[low];
         assert!((ln(vix) - 0.215).abs() < 1e-12);
         assert!((ln(with.vix_quoted[low] / with.vix[low]) - 0.2).abs() < 1e-12);
-        let shares = config.pass_through.shares();
-        let future = future_factor(&shares, 1.0, with.vix[low], with.vix_state[low], 0.0);
-        assert!((future - 1.0 - 0.45 * (vix - 1.0)).abs() < 1e-12);
-        assert!((future_factor(&shares, 0.0, 30.0, 20.0, 0.0) - 1.5).abs() < 1e-12);
-        assert!((future_factor(&shares, 12.0, 30.0, 20.0, 0.3) - 1.05).abs() < 1e-12);
         assert!(without.vix.iter().zip(&without.vix_state).all(|(a, b)| a.to_bits() == b.to_bits()));
         assert_eq!(with.spread[low].to_bits(), 5f64.to_bits());
     }
