@@ -56,11 +56,17 @@ impl Default for Skill {
         let row = |low, recall, delay, delay_p90| SkillRow { low, recall, delay, delay_p90 };
         Self {
             unit: 120.0,
-            rows: vec![row(3.0, 0.5, 120.0, 240.0)],
-            false_alarms: vec![RateRow { vix: 0.0, per_day: 1.0 }],
-            armed_per_day: 1.0,
-            armed_seconds: 60.0,
-            score: [50.0, 90.0],
+            rows: vec![
+                row(3.0, 0.219, 73.5, 271.2),
+                row(5.0, 0.493, 65.6, 207.7),
+                row(10.0, 0.755, 32.3, 163.6),
+                row(15.0, 0.739, 23.7, 120.0),
+                row(20.0, 0.875, 23.4, 104.4),
+            ],
+            false_alarms: vec![RateRow { vix: 0.0, per_day: 1.9 }],
+            armed_per_day: 1.15,
+            armed_seconds: 148.0,
+            score: [52.0, 96.9],
             cascade: 3.0,
             cool_down: 5.0,
         }
