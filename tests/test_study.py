@@ -11,8 +11,10 @@ import alvh
 import numpy as np
 import pandas as pd
 import pytest
+from alvh._study_records import INCIDENTS
+from alvh._study_text import number, text_table
 from alvh.errors import ConfigError, InternalError
-from alvh.study import _INCIDENTS, Study, _number, text_table
+from alvh.study import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_result import raw_result
@@ -236,7 +238,7 @@ def test_incidents_name_the_layer_and_are_counted_in_words():
 def test_every_kind_of_incident_has_words():
     history = alvh.History.demo().cut(30)
     raw = alvh.backtest(alvh.books.named("unhedged"), history, replicates=0, min_sessions=1).raw
-    assert set(raw["event_kinds"]) == set(_INCIDENTS)
+    assert set(raw["event_kinds"]) == set(INCIDENTS)
 
 
 def test_trades_that_never_expire_have_no_expiry():
@@ -292,7 +294,7 @@ def test_pictures(study, tmp_path):
 
 
 def test_numbers_print_alike_whatever_the_order_of_their_sum():
-    assert _number(35_050.0, 1e-3, 1) == _number(35_049.9999999, 1e-3, 1)
-    assert _number(-0.04, 1.0, 1) == "0.0"
-    assert _number(123_456.7, 1.0, 1) == "123,457"
-    assert _number(float("nan"), 1.0, 1) == "n/a"
+    assert number(35_050.0, 1e-3, 1) == number(35_049.9999999, 1e-3, 1)
+    assert number(-0.04, 1.0, 1) == "0.0"
+    assert number(123_456.7, 1.0, 1) == "123,457"
+    assert number(float("nan"), 1.0, 1) == "n/a"

@@ -158,7 +158,12 @@ def error_class(match: re.Match[str], text: str, head: str) -> str:
     for name in [*before[-1:], *after[:1]]:
         if name in CLASSES:
             return CLASSES[name]
-    return {"CFG": "ConfigError", "COL": "SchemaError"}.get(match[2], "DataError")
+    return {
+        "CFG": "ConfigError",
+        "COL": "SchemaError",
+        "GOV": "GovernanceError",
+        "LOG": "GovernanceError",
+    }.get(match[2], "DataError")
 
 
 def sources() -> list[Path]:

@@ -24,8 +24,10 @@ _LAZY: dict[str, str] = {
     "LayeredHedge": "alvh.books",
     "Market": "alvh.market",
     "Signal": "alvh.ignition",
+    "SignalConfig": "alvh._signal_config",
     "Study": "alvh.study",
     "Tape": "alvh.events",
+    "UserSignal": "alvh._signal_config",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
     "black76_greeks": "alvh.pricing",
@@ -52,8 +54,10 @@ _MODULES = frozenset(
         "capi",
         "decisions",
         "events",
+        "governance",
         "ignition",
         "marks",
+        "signals",
         "simulation",
     }
 )

@@ -21,6 +21,7 @@ from alvh.marks import QuoteMarks, SurfaceMarks, surface
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alvh.governance import Governed
     from alvh.history import History
     from alvh.study import Study
 
@@ -45,6 +46,7 @@ def backtest(
     seed: int = 0,
     replicates: int = 2000,
     min_sessions: int = 252,
+    governed: Governed | None = None,
 ) -> Study:
     """Run books over a history.
 
@@ -68,6 +70,8 @@ def backtest(
         Bootstrap replicates.
     min_sessions : int
         Sessions that the history must have.
+    governed : alvh.governance.Governed, optional
+        What a register lets run: any other books are refused, and its hash stands in the decision log.
 
     Returns
     -------
@@ -80,6 +84,8 @@ def backtest(
         When there is no book, or two share a name.
     DataError
         When the history is too short.
+    GovernanceError
+        When the books are not those of `governed`.
     """
     from alvh.history import History
     from alvh.study import Study
@@ -107,10 +113,14 @@ def backtest(
         raise ConfigError(
             "CFG063", "backtest", "marks", kind, "alvh.marks.surface(history) or .quotes(chain)"
         )
+    if governed is not None:
+        governed.require(wanted)
     history.require_sessions(min_sessions)
     marks = surface(history) if marks is None else marks
     raw = _run(wanted, history, marks)
     raw["provenance"] = _provenance(wanted, history, marks, seed)
+    if governed is not None:
+        raw["provenance"]["policy_hash"] = governed.hash
     return Study(
         raw,
         note=history.note,

@@ -11,7 +11,7 @@ import json
 import math
 from typing import Any
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "fault"]
 
 # Nothing that is signed or chained is deeper.
 _DEEPEST = 32
@@ -69,6 +69,22 @@ def decode(data: bytes) -> Any:
         )
         raise ValueError(f"another form of its value at byte {place}")
     return value
+
+
+def fault(error: ValueError) -> str:
+    """Say in one short line of ASCII what is wrong with a text.
+
+    Parameters
+    ----------
+    error : ValueError
+        From :func:`decode`.
+
+    Returns
+    -------
+    str
+        The reason.
+    """
+    return " ".join(str(error).encode("ascii", "backslashreplace").decode().split())[:80]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

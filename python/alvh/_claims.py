@@ -168,7 +168,7 @@ class _Judge:
         self._books = dict(zip(study.books, study.provenance["books"], strict=True))
         self._paired: dict[str, pd.DataFrame] = {}
         self._sample = _sample(study)
-        self._is_history = "n_paths" not in study.provenance
+        self._is_history = "outcomes" not in study.raw
 
     def hedge(self, subject: str) -> list[dict[str, Any]]:
         """Judge drawdown reduction, credit kept and cost of one hedged book."""
@@ -195,6 +195,8 @@ class _Judge:
         ]
         if not names:
             return [self._missing(_WINS, "conservative", "", "needs a book of the conservative tier")]
+        if not self._is_history:
+            return [self._won_on_paths(name) for name in names]
         condors = self._study.condors
         return [self._won(name, condors[condors["book"] == name]) for name in names]
 
@@ -240,10 +242,16 @@ class _Judge:
         sample = f"{n:,} condors, {apart:,} of them with lives apart"
         return self._row(_WINS, name, "", [share, low, high], sample, found, math.nan, [])
 
+    def _won_on_paths(self, name: str) -> dict[str, Any]:
+        columns = ["win_rate", "win_rate_low", "win_rate_high"]
+        ends = [float(x) for x in self._study.summary().loc[[name], columns].to_numpy()[0]]
+        found = verdict(ends[1], ends[2], (_WINS.low, _WINS.high))
+        return self._row(_WINS, name, "", ends, self._sample, found, math.nan, [])
+
     def _missing(self, claim: _Range, subject: str, other: str, reason: str) -> dict[str, Any]:
         ends = [math.nan] * 3
         row = self._row(claim, subject, other, ends, "", "not measured", math.nan, [reason])
-        return {**row, "change": f"not measured: {reason}"}
+        return {**row, "change": reason}
 
     def _row(
         self,
@@ -351,9 +359,8 @@ def disjoint_lives(opened: np.ndarray[Any, Any], closed: np.ndarray[Any, Any]) -
 
 
 def _sample(study: Study) -> str:
-    provenance = study.provenance
-    if "n_paths" in provenance:
-        return f"{provenance['n_paths']:,} simulated paths"
+    if "outcomes" in study.raw:
+        return f"{study.raw['n_paths']:,} simulated paths of {study.raw['sessions']:,} sessions"
     days = study.equity().index
     return f"{len(days):,} sessions {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}, one history"
 

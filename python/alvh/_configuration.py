@@ -77,6 +77,7 @@ def _plain(value: Any, has_kind: bool = False) -> Any:
     return value
 
 
+@functools.cache
 def _classes(hint: Any) -> list[type[Part]]:
     """List the parts that a field can hold, itself or in its tuple."""
     if isinstance(hint, type) and issubclass(hint, Part):
@@ -147,15 +148,15 @@ def from_dict(data: Any, part: type[P], path: str = "") -> P:
         ) from None
 
 
-def _value(data: Any, hint: Any, path: str) -> Any:
+def _value(data: Any, hint: Any, place: str) -> Any:
     classes = _classes(hint)
     if not classes or data is None:
         return data
     if get_origin(hint) is tuple or any(get_origin(each) is tuple for each in get_args(hint)):
         if not isinstance(data, list):
-            raise ConfigError("CFG083", classes[0].__name__, path, _shown(data), "a list of tables")
-        return tuple(_one(each, classes, f"{path}[{index}]") for index, each in enumerate(data))
-    return _one(data, classes, path)
+            raise ConfigError("CFG083", classes[0].__name__, place, _shown(data), "a list of tables")
+        return tuple(_one(each, classes, f"{place}[{index}]") for index, each in enumerate(data))
+    return _one(data, classes, place)
 
 
 def _one(data: Any, classes: list[type[Part]], path: str) -> Part:

@@ -8,6 +8,8 @@ verify need not refuse such keys, so enrolment does. Nothing here is secret: tim
 
 from __future__ import annotations
 
+import functools
+
 __all__ = ["ORDER", "SMALL_ORDER", "key_fault"]
 
 _P = 2**255 - 19
@@ -70,6 +72,7 @@ def _times(factor: int, point: _Point) -> _Point:
     return total
 
 
+@functools.lru_cache(maxsize=256)
 def key_fault(encoded: bytes) -> str:
     """Say why a public key may not be enrolled.
 

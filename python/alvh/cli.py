@@ -305,7 +305,7 @@ def _apart(study: Study) -> list[str]:
 
 
 def _event_lines(study: Study) -> list[str]:
-    from alvh.study import text_table
+    from alvh._study_text import text_table
 
     labels: list[str] = []
     rows: list[list[str]] = []

@@ -282,37 +282,49 @@ def _next(source: str, before: Anchor, line: bytes) -> Anchor:
     number = before.length + 1
     where = f"line {number}"
 
-    def refuse(code: str, field: str, value: str, expected: str, hint: str = "") -> GovernanceError:
-        return GovernanceError(code, source, field, value, expected, where, hint)
-
     if len(line) > _LONGEST:
-        raise refuse("LOG003", "line", "more bytes", f"at most {_LONGEST}")
+        raise GovernanceError("LOG003", source, "line", "more bytes", f"at most {_LONGEST}", where)
     if not line.endswith(b"\n"):
-        raise refuse(
-            "LOG004", "line", "no end of line", "a whole line", "the file was cut in the middle of it"
+        raise GovernanceError(
+            "LOG004",
+            source,
+            "line",
+            "no end of line",
+            "a whole line",
+            where,
+            "the file was cut in the middle of it",
         )
     try:
         entry = _canonical.decode(line[:-1])
     except ValueError as error:
-        raise refuse("LOG005", "line", " ".join(ascii(str(error)).split())[1:61], "canonical JSON") from None
+        raise GovernanceError(
+            "LOG005", source, "line", _canonical.fault(error), "canonical JSON", where
+        ) from None
     if not isinstance(entry, dict) or entry.keys() != _FIELDS:
         got = ", ".join(map(ascii, entry))[:80] if isinstance(entry, dict) else type(entry).__name__
-        raise refuse("LOG006", "fields", got, ", ".join(sorted(_FIELDS)))
+        rule = "after, before, book, hash, inputs, n, policy, prev, rule, time"
+        raise GovernanceError("LOG006", source, "fields", got, rule, where)
     fault = _shape_fault(entry)
     if fault:
-        raise refuse("LOG007", fault, ascii(entry[fault])[:60], "a value of its kind")
+        raise GovernanceError("LOG007", source, fault, ascii(entry[fault])[:60], "a value of its kind", where)
     if entry["n"] != number:
         moved = (
             "lines are missing before it" if entry["n"] > number else "lines were inserted or moved before it"
         )
-        raise refuse("LOG008", "n", str(entry["n"]), str(number), moved)
+        raise GovernanceError("LOG008", source, "n", str(entry["n"]), str(number), where, moved)
     if entry["prev"] != before.head:
-        raise refuse(
-            "LOG009", "prev", entry["prev"], before.head, "the line before is another one than was written"
+        raise GovernanceError(
+            "LOG009",
+            source,
+            "prev",
+            entry["prev"],
+            before.head,
+            where,
+            "the line before is another one than was written",
         )
     digest = entry.pop("hash")
     if _hash(entry) != digest:
-        raise refuse("LOG012", "hash", digest, _hash(entry), "the line was changed")
+        raise GovernanceError("LOG012", source, "hash", digest, _hash(entry), where, "the line was changed")
     return Anchor(number, digest)
 
 

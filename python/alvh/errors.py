@@ -10,6 +10,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DecodeError",
+    "ExecutorError",
     "GovernanceError",
     "InternalError",
     "LimitError",
@@ -100,6 +101,10 @@ class LookAheadError(AlvhError):
 
 class GovernanceError(AlvhError):
     """A policy, key or signature that is not in order."""
+
+
+class ExecutorError(AlvhError, RuntimeError):
+    """An executor that did not do its work: a worker died, an answer was lost or is another one."""
 
 
 class InternalError(AlvhError, RuntimeError):

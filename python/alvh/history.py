@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -386,6 +386,61 @@ class History:
         }
         return pd.DataFrame(columns, index=pd.DatetimeIndex(self.sessions, name="session"))
 
+    def with_signals(
+        self,
+        frame: object | None = None,
+        *,
+        events: object | None = None,
+        user: Sequence[str] = (),
+        missing: Literal["raise", "flag"] = "flag",
+        carry_days: int = 100,
+    ) -> History:
+        """Add columns that feed signals (docs/signals.md lists them).
+
+        A value dated on a session is known at the close of that session. Readings of an order book are usable from
+        their ``usable_from``, without such a column from the open of the next session, and hold to the next reading or
+        to the end of that session.
+
+        Parameters
+        ----------
+        frame : pandas or polars frame, optional
+            One row a session: a date index, or a column ``session`` or ``date``. Columns by their documented names;
+            ``advances`` and ``declines`` make ``net_advances``, the mean of all ``foreign_2y_*`` makes
+            ``foreign_2y``. A frame of :meth:`alvh.Signal.by_session` is taken as it is, one row a session or a bar.
+        events : dates, path, or mapping of str to either, optional
+            Dates of scheduled events (FOMC, CPI, PPI, your own), or files of them
+            (:func:`alvh.signals.read_dates`). An event on a day without a session belongs to the next one.
+        user : sequence of str, optional
+            Columns of your own, read by :class:`alvh.UserSignal`.
+        missing : {"raise", "flag"}, optional
+            A hole between two values of a column, or a row on a day without a session: error, or absent and counted
+            in :attr:`quality`.
+        carry_days : int, optional
+            Calendar days for which the last figure of a period (``market_cap_*``, ``cash_flow_*``, ``dividends``,
+            ``buybacks``, ``earnings``, ``long_rate``) is carried on; no other column is.
+
+        Returns
+        -------
+        History
+            This history with the columns.
+
+        Raises
+        ------
+        ConfigError
+            ``SIG030``, ``SIG035``: an argument out of range.
+        DataError
+            ``SIG033``, ``SIG034``, ``SIG037``: dates or numbers that cannot be used.
+        SchemaError
+            ``SIG031``, ``SIG032``, ``SIG036``, ``SIG037``: columns that are unknown, twice there or of the wrong kind.
+        """
+        from alvh._signal_inputs import aligned
+
+        columns, notes = aligned(self, frame, events, user, missing, carry_days)
+        log = _Log()
+        for name, check, days, action in notes:
+            log.add(name, check, days, action)
+        return History({**self.columns, **columns}, self.label, (*self.quality_rows, *log.rows))
+
     def require_sessions(self, count: int) -> History:
         """Return itself when it has at least `count` sessions.
 
@@ -472,9 +527,9 @@ class History:
             elif name.startswith("vx_"):
                 offset = self.columns["vx_offset"]
                 kept[name] = column[offset[low] : offset[high]]
-            elif name.startswith("bar_"):
-                bar_day = self.columns["bar_day"]
-                kept[name] = column[(bar_day >= days[0]) & (bar_day <= days[-1])]
+            elif name.startswith(("bar_", "alarm")):
+                row_day = self.columns["bar_day" if name.startswith("bar_") else "alarm_day"]
+                kept[name] = column[(row_day >= days[0]) & (row_day <= days[-1])]
             else:
                 kept[name] = column[low:high]
         return History(kept, self.label, self.quality_rows)

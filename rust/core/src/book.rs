@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::costs::CostConfig;
 use crate::error::{Error, Fault, Result};
+use crate::phase::PhaseConfig;
 use crate::policy::{AdaptivePolicy, BreakoutPolicy, MotionPolicy, Rules};
+use crate::signals::{GroupWeights, UserSignal, parse_signal_config};
 
 /// Published tier of a condor; decides at which VIX it may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -594,6 +596,10 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
         "AdaptivePolicy" => parse::<AdaptivePolicy>(json, class)?.validate(""),
         "MotionPolicy" => parse::<MotionPolicy>(json, class)?.validate(""),
         "BreakoutPolicy" => parse::<BreakoutPolicy>(json, class)?.validate(""),
+        "GroupWeights" => parse::<GroupWeights>(json, class)?.validate(),
+        "UserSignal" => parse::<UserSignal>(json, class)?.validate(""),
+        "PhaseConfig" => parse::<PhaseConfig>(json, class)?.validate(),
+        "SignalConfig" => parse_signal_config(json).map(|_| ()),
         "Book" => parse_book(json).map(|_| ()),
         _ => Err(Error::internal(Fault::new("INT001", "check_part", "class", class, "a configuration class"))),
     }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Fault, Result};
+use crate::signals::window::Window;
 
 /// Phase of one path on a closed bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -166,5 +167,226 @@ impl PhaseConfig {
             }
         }
         Ok(())
+    }
+}
+
+/// What the machine reads of one closed bar; NaN where unknown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// The bar closes its session.
+    pub is_close: bool,
+    /// VIX, points.
+    pub vix: f64,
+    /// Change of VIX over the bar, points.
+    pub vix_change: f64,
+    /// Move of the index over the bar, standard deviations.
+    pub move_z: f64,
+    /// RSI of the S&P 500 at the last close.
+    pub rsi_spx: f64,
+    /// Mean of the last closes of VIX.
+    pub average: f64,
+    /// The same over the slow window.
+    pub slow_average: f64,
+    /// VIX over realised volatility less 1.
+    pub premium: f64,
+    /// Term structure.
+    pub carry: f64,
+    /// Distance below the recent high of the index, relative.
+    pub distance: f64,
+    /// Expected daily range, percent.
+    pub daily_range: f64,
+    /// Whether the MACD line of VIX is above its signal; `None` in its warm-up.
+    pub macd_bullish: Option<bool>,
+    /// Inside an event window.
+    pub event: bool,
+}
+
+/// How many of the conditions hold; unknown ones do not.
+fn count(conditions: &[bool]) -> u32 {
+    conditions.iter().map(|&holds| u32::from(holds)).sum()
+}
+
+/// The machine of one path.
+#[derive(Debug, Clone)]
+pub struct PhaseMachine {
+    phase: Phase,
+    sessions: u32,
+    event_driven: bool,
+    /// Closes of VIX of the last sessions, before the bar.
+    closes: Window,
+    base: f64,
+    peak: f64,
+    contango: u32,
+}
+
+impl PhaseMachine {
+    /// A machine in the calm phase.
+    pub fn new(config: &PhaseConfig) -> Self {
+        Self {
+            phase: Phase::Calm,
+            sessions: 0,
+            event_driven: false,
+            closes: Window::new(config.base_sessions),
+            base: f64::NAN,
+            peak: f64::NAN,
+            contango: 0,
+        }
+    }
+
+    /// Phase after the last bar.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Closed sessions since the phase was entered.
+    pub fn sessions(&self) -> u32 {
+        self.sessions
+    }
+
+    /// The expansion that runs was entered inside an event window.
+    pub fn event_driven(&self) -> bool {
+        self.event_driven && self.phase == Phase::Expansion
+    }
+
+    fn is_press(config: &PhaseConfig, bar: &Bar) -> bool {
+        let beside = [
+            bar.rsi_spx > config.press_rsi,
+            bar.vix > bar.slow_average,
+            bar.premium >= config.press_premium,
+            bar.carry >= config.press_carry,
+            bar.distance <= config.press_distance,
+        ];
+        bar.move_z >= config.press_move
+            && bar.vix_change <= config.press_vix_change
+            && count(&beside) >= config.press_count
+    }
+
+    fn is_expansion(&self, config: &PhaseConfig, bar: &Bar) -> bool {
+        let beside = [
+            bar.vix > config.expansion_vix || bar.daily_range > config.expansion_range,
+            bar.vix > bar.average,
+            bar.carry < config.expansion_carry,
+            bar.vix - self.closes.back(0) >= config.expansion_vix_change,
+        ];
+        bar.macd_bullish == Some(true) && count(&beside) >= config.expansion_count
+    }
+
+    fn is_normalisation(&self, config: &PhaseConfig, bar: &Bar) -> bool {
+        let has_given_back = self.peak - bar.vix >= config.give_back * (self.peak - self.base);
+        let is_contango = bar.carry.is_nan() || self.contango >= config.contango_closes;
+        has_given_back && bar.macd_bullish == Some(false) && is_contango
+    }
+
+    fn is_calm(&self, config: &PhaseConfig, bar: &Bar) -> bool {
+        let is_flat = bar.carry.is_nan() || bar.carry >= config.calm_carry;
+        (bar.vix < bar.average && is_flat) || self.sessions >= config.normalisation_sessions
+    }
+
+    /// Reads a closed bar: at most one edge.
+    pub fn push(&mut self, config: &PhaseConfig, bar: &Bar) -> Phase {
+        if bar.is_close {
+            self.sessions += 1;
+            self.contango = if bar.carry > 0.0 { self.contango + 1 } else { 0 };
+        }
+        self.peak = self.peak.max(bar.vix);
+        let next = match self.phase {
+            Phase::Calm | Phase::Press | Phase::Normalisation if self.is_expansion(config, bar) => Phase::Expansion,
+            Phase::Calm if Self::is_press(config, bar) => Phase::Press,
+            Phase::Press if self.sessions >= config.press_sessions => Phase::Calm,
+            Phase::Expansion if self.is_normalisation(config, bar) => Phase::Normalisation,
+            Phase::Normalisation if self.is_calm(config, bar) => Phase::Calm,
+            same => same,
+        };
+        if next != self.phase {
+            self.phase = next;
+            self.sessions = 0;
+            if next == Phase::Expansion {
+                // Base of the rise: before the bar that entered, whose VIX may be its peak already.
+                self.base = self.closes.min();
+                self.peak = bar.vix;
+                self.event_driven = bar.event;
+            }
+        }
+        if bar.is_close {
+            self.closes.push(bar.vix);
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNKNOWN: Bar = Bar {
+        is_close: true,
+        vix: 12.0,
+        vix_change: f64::NAN,
+        move_z: f64::NAN,
+        rsi_spx: f64::NAN,
+        average: f64::NAN,
+        slow_average: f64::NAN,
+        premium: f64::NAN,
+        carry: f64::NAN,
+        distance: f64::NAN,
+        daily_range: f64::NAN,
+        macd_bullish: None,
+        event: false,
+    };
+
+    fn walk(bars: &[Bar]) -> Vec<Phase> {
+        let config = PhaseConfig::default();
+        let mut machine = PhaseMachine::new(&config);
+        bars.iter().map(|bar| machine.push(&config, bar)).collect()
+    }
+
+    #[test]
+    fn nothing_known_stays_calm() {
+        assert!(walk(&[UNKNOWN; 40]).iter().all(|&phase| phase == Phase::Calm));
+    }
+
+    #[test]
+    fn a_press_lasts_five_sessions() {
+        let press = Bar { move_z: 2.0, vix_change: 0.0, rsi_spx: 68.1, distance: 0.01, ..UNKNOWN };
+        let phases = walk(&[press, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]);
+        assert_eq!(phases[..5], [Phase::Press; 5]);
+        assert_eq!(phases[5..], [Phase::Calm; 2]);
+        let one_short = Bar { distance: 0.011, ..press };
+        assert_eq!(walk(&[one_short])[0], Phase::Calm);
+        assert_eq!(walk(&[Bar { vix_change: 0.01, ..press }])[0], Phase::Calm);
+    }
+
+    #[test]
+    fn an_expansion_normalises_when_a_third_is_given_back() {
+        let calm = Bar { average: 13.0, macd_bullish: Some(false), carry: 0.06, ..UNKNOWN };
+        let up = Bar { vix: 24.0, macd_bullish: Some(true), carry: -0.02, event: true, ..calm };
+        let falling = |vix: f64| Bar { vix, macd_bullish: Some(false), carry: 0.01, average: 18.0, ..calm };
+        // Base 12, peak 24: a third is given back at 20, and contango must have stood on two closes.
+        let phases = walk(&[calm, calm, up, falling(20.5), falling(20.1), falling(20.0), falling(19.0)]);
+        assert_eq!(phases[2..5], [Phase::Expansion; 3]);
+        assert_eq!(phases[5..], [Phase::Normalisation; 2]);
+        let quick = walk(&[calm, calm, up, falling(20.0), falling(20.0)]);
+        assert_eq!(quick[3..], [Phase::Expansion, Phase::Normalisation]);
+        // Level and range count once.
+        let level = Bar { vix: 17.0, daily_range: 2.0, average: 18.0, macd_bullish: Some(true), ..UNKNOWN };
+        assert_eq!(walk(&[UNKNOWN, Bar { vix: 16.5, ..level }])[1], Phase::Calm);
+        assert_eq!(walk(&[UNKNOWN, level])[1], Phase::Expansion);
+    }
+
+    #[test]
+    fn a_normalisation_ends_after_twenty_sessions_or_expands_again() {
+        let calm = Bar { average: 13.0, macd_bullish: Some(false), carry: 0.06, ..UNKNOWN };
+        let up = Bar { vix: 24.0, macd_bullish: Some(true), carry: -0.02, ..calm };
+        let flat = Bar { vix: 19.0, macd_bullish: Some(false), carry: 0.01, ..calm };
+        let mut bars = vec![calm, up, flat, flat];
+        bars.extend([flat; 20]);
+        let phases = walk(&bars);
+        assert_eq!(phases[3], Phase::Normalisation);
+        assert_eq!(phases[22], Phase::Normalisation);
+        assert_eq!(phases[23], Phase::Calm);
+        let again = walk(&[calm, up, flat, flat, Bar { vix: 25.0, ..up }]);
+        assert_eq!(again[4], Phase::Expansion);
+        let over = walk(&[calm, up, flat, flat, Bar { vix: 12.9, carry: 0.035, ..flat }]);
+        assert_eq!(over[4], Phase::Calm);
     }
 }

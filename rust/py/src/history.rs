@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use alvh_core::market::MarketSource;
 use alvh_core::market::history::{HistoryColumns, HistoryOptions, HistorySource};
+use alvh_core::signals::INPUTS;
+use alvh_core::signals::input::SESSIONS_TO_EVENT;
 use alvh_core::{Error, Fault};
 use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -47,6 +49,24 @@ impl PyHistory {
         while columns.contains(format!("bar_vx{}", bar_vx.len() + 1))? {
             bar_vx.push(column(columns, &format!("bar_vx{}", bar_vx.len() + 1))?);
         }
+        let prefixed = |prefix: &str, names: &[&str]| -> PyResult<Vec<Vec<f64>>> {
+            names.iter().map(|name| column(columns, &format!("{prefix}{name}"))).collect()
+        };
+        let mut user_columns: Vec<String> = Vec::new();
+        for name in columns.keys() {
+            if let Some(user) = name.extract::<&str>()?.strip_prefix("user.") {
+                user_columns.push(user.to_owned());
+            }
+        }
+        let mut signals = prefixed("signal.", &INPUTS)?;
+        for user in &user_columns {
+            signals.push(column(columns, &format!("user.{user}"))?);
+        }
+        if signals.iter().all(Vec::is_empty) {
+            signals.clear();
+        }
+        let alarm_day: Vec<i32> = column(columns, "alarm_day")?;
+        let alarm = if alarm_day.is_empty() { Vec::new() } else { prefixed("alarm.", &INPUTS[..SESSIONS_TO_EVENT])? };
         let columns = HistoryColumns {
             day: column(columns, "day")?,
             spx_open: column(columns, "spx_open")?,
@@ -76,6 +96,11 @@ impl PyHistory {
             bar_spot: column(columns, "bar_spot")?,
             bar_vix: column(columns, "bar_vix")?,
             bar_vx,
+            signals,
+            user_columns,
+            alarm_day,
+            alarm_seconds: column(columns, "alarm_seconds")?,
+            alarm,
         };
         let options = HistoryOptions { open_step, mid_morning };
         let inner = door::enter(py, |_| HistorySource::new(columns, options))?;

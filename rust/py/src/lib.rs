@@ -17,6 +17,7 @@ mod marks;
 mod model;
 mod order_flow;
 mod pricing;
+mod signals;
 mod simulate;
 mod statistics;
 mod surface;
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     marks::register(module)?;
     model::register(module)?;
     pricing::register(module)?;
+    signals::register(module)?;
     simulate::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;

@@ -123,7 +123,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         })
         .collect();
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
-    let mut trackers = Trackers::new(policy, books, n_paths);
+    let mut trackers = Trackers::new(policy, books, source);
     let mut state = MarketState::default();
     let mut clamped = 0;
     for step_index in 0..source.n_steps() {

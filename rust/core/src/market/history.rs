@@ -9,6 +9,8 @@ use crate::error::{Error, Fault, Result};
 use crate::instrument::{DAY_SECONDS, Day, OPEN_SECONDS};
 use crate::market::state::{MarketSource, MarketState, SettlementSource, SettlementValue, flag};
 use crate::math;
+use crate::signals::INPUTS;
+use crate::signals::input::SESSIONS_TO_EVENT;
 use crate::surface::vix::{moved_future, pass_through};
 
 /// Time of the mid-morning proxy, seconds after midnight New York.
@@ -116,6 +118,18 @@ pub struct HistoryColumns {
     pub bar_vix: Vec<f64>,
     /// First, second, ... VIX future at the bar; may be empty.
     pub bar_vx: Vec<Vec<f64>>,
+    /// Inputs of signals, one value a session, in the order of `signals::INPUTS` and then of `user_columns`; empty, or
+    /// one column for each, of which those of the order book are empty. All but the distance to the next event are known at the close.
+    pub signals: Vec<Vec<f64>>,
+    /// Names of the columns that users added.
+    pub user_columns: Vec<String>,
+    /// Sessions of the readings of an order book, ascending with the times below.
+    pub alarm_day: Vec<Day>,
+    /// Times of day from which they are usable, seconds after midnight New York; each holds to the next or to the end of its
+    /// session.
+    pub alarm_seconds: Vec<i32>,
+    /// Readings in the order of `signals::INPUTS` up to the quick ratio; an empty column is absent.
+    pub alarm: Vec<Vec<f64>>,
 }
 
 /// What to build from the columns.
@@ -275,7 +289,52 @@ impl HistoryColumns {
         }
         self.validate_size()?;
         self.validate_futures(n)?;
-        self.validate_bars()
+        self.validate_bars()?;
+        self.validate_signals(n)
+    }
+
+    fn validate_signals(&self, n: usize) -> Result<()> {
+        let count = |field: &str, got: usize, expected: String| {
+            Err(Error::schema(Fault::new("HIS114", "HistoryColumns", field, format!("{got} columns"), expected)))
+        };
+        let expected = INPUTS.len() + self.user_columns.len();
+        if self.signals.len() != expected && !(self.signals.is_empty() && self.user_columns.is_empty()) {
+            return count("signals", self.signals.len(), format!("{expected}, one an input"));
+        }
+        if self.alarm.len() != ALARM_INPUTS && !(self.alarm.is_empty() && self.alarm_day.is_empty()) {
+            return count("alarm", self.alarm.len(), format!("{ALARM_INPUTS}, one a reading of the book"));
+        }
+        let rows = self.alarm_day.len();
+        let lengths =
+            self.signals.iter().map(|column| (column, n)).chain(self.alarm.iter().map(|column| (column, rows)));
+        for (index, (column, length)) in lengths.enumerate() {
+            let name = || match index.checked_sub(self.signals.len()) {
+                Some(alarm) => INPUTS[alarm].to_owned(),
+                None => {
+                    let user = index.checked_sub(INPUTS.len()).and_then(|user| self.user_columns.get(user));
+                    user.map_or_else(|| INPUTS[index].to_owned(), Clone::clone)
+                }
+            };
+            let is_misplaced = index < ALARM_INPUTS && index < self.signals.len() && !column.is_empty();
+            if is_misplaced || (column.len() != length && !column.is_empty()) {
+                let (got, expected) = (format!("{} values", column.len()), format!("{length} values or none"));
+                return Err(Error::schema(Fault::new("HIS115", "HistoryColumns", name(), got, expected)));
+            }
+            if let Some(row) = column.iter().position(|value| value.is_infinite()) {
+                let fault = Fault::new("HIS116", "HistoryColumns", name(), column[row].to_string(), "finite or NaN");
+                return Err(Error::data(fault.at(format!("row {row}"))));
+            }
+        }
+        if self.alarm_seconds.len() != rows {
+            return count("alarm_seconds", self.alarm_seconds.len(), format!("{rows} values"));
+        }
+        let key = |row: usize| (self.alarm_day[row], self.alarm_seconds[row]);
+        if let Some(row) = (1..rows).find(|&row| key(row) <= key(row - 1)) {
+            let value = format!("{:?} after {:?}", key(row), key(row - 1));
+            let fault = Fault::new("HIS117", "HistoryColumns", "alarm_seconds", value, "ascending times");
+            return Err(Error::data(fault.at(format!("row {row}"))));
+        }
+        Ok(())
     }
 
     /// Money is counted in integer cents: nothing may be so large that a position in it cannot be, and the index, from
@@ -387,7 +446,7 @@ impl HistorySource {
     /// Validates the columns and lays out the steps.
     ///
     /// # Errors
-    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS113).
+    /// `Schema` for columns of unequal length, `Data` for values that cannot be (see the codes HIS101..HIS117).
     pub fn new(columns: HistoryColumns, options: HistoryOptions) -> Result<Self> {
         columns.validate()?;
         let n = columns.day.len();
@@ -709,14 +768,51 @@ fn moved_vix(vix: f64, spot_log_move: f64) -> f64 {
     (vix * math::exp(VIX_OPEN_BETA * spot_log_move)).min(200.0)
 }
 
+/// Inputs that come from an order book.
+const ALARM_INPUTS: usize = SESSIONS_TO_EVENT;
+
 fn set(column: &mut Vec<f64>, value: f64) {
     column.clear();
     column.push(value);
 }
 
+impl HistorySource {
+    fn fill_signals(&self, step: &Step, state: &mut MarketState) {
+        let c = &self.columns;
+        let n = INPUTS.len() + c.user_columns.len();
+        if c.signals.is_empty() && c.alarm_day.is_empty() {
+            state.signals.clear();
+            return;
+        }
+        state.signals.resize_with(n, Vec::new);
+        let session = step.session as usize;
+        for (index, (column, known)) in c.signals.iter().zip(&mut state.signals).enumerate() {
+            if !column.is_empty() {
+                // The distance to an event is on the calendar; all else is known when the session is over.
+                let is_known = step.is_close || index == SESSIONS_TO_EVENT;
+                set(known, if is_known { column[session] } else { f64::NAN });
+            }
+        }
+        let day = c.day[session];
+        let rows =
+            c.alarm_day.partition_point(|&alarm| alarm < day)..c.alarm_day.partition_point(|&alarm| alarm <= day);
+        let known = c.alarm_seconds[rows.clone()].partition_point(|&seconds| seconds <= step.seconds);
+        let row = known.checked_sub(1).map(|last| rows.start + last);
+        for (column, known) in c.alarm.iter().zip(&mut state.signals) {
+            if !column.is_empty() {
+                set(known, row.map_or(f64::NAN, |row| column[row]));
+            }
+        }
+    }
+}
+
 impl MarketSource for &HistorySource {
     fn n_paths(&self) -> usize {
         1
+    }
+
+    fn user_columns(&self) -> &[String] {
+        &self.columns.user_columns
     }
 
     fn n_steps(&self) -> usize {
@@ -752,6 +848,7 @@ impl MarketSource for &HistorySource {
         set(&mut state.dividend_yield, if dividend_yield.is_nan() { 0.0 } else { dividend_yield });
         set(&mut state.spread_multiplier, 1.0);
         self.fill_futures(s, state);
+        self.fill_signals(s, state);
     }
 
     fn spx_settlement(&self, step: usize, _path: usize) -> SettlementValue {

@@ -105,8 +105,9 @@ pub struct MarketState {
     pub model: ModelColumns,
     /// What an episode adds to it.
     pub episode: EpisodeColumns,
-    /// Signals that come with the market rather than from its prices, one column of `n_paths` values each; a policy
-    /// reads them, marks do not. Empty where the source has none.
+    /// Inputs of signals that come with the market rather than from its prices, one column of `n_paths` values each in
+    /// the order of `signals::INPUTS`, then those of users; marks do not read them. Empty where the source has none, and
+    /// so is each column of it.
     pub signals: Vec<Vec<f64>>,
     /// Bits of [`flag`].
     pub flags: u32,
@@ -174,6 +175,10 @@ pub trait MarketSource {
     fn n_paths(&self) -> usize;
     /// Number of steps.
     fn n_steps(&self) -> usize;
+    /// Names of the columns that users added, in their order in `MarketState::signals` after `signals::INPUTS`.
+    fn user_columns(&self) -> &[String] {
+        &[]
+    }
     /// Writes step `step` into `state`.
     fn fill(&mut self, step: usize, state: &mut MarketState);
     /// AM settlement of SPX options on the session of step `step`, the one filled last, for one path.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::{Check, within};
 use crate::error::Result;
+use crate::signals::SignalConfig;
 
 /// What a trim in the cash press buys back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,14 @@ pub enum Rules {
 }
 
 impl Rules {
+    /// The signals that the rules read, if any.
+    pub fn signals(&self) -> Option<&SignalConfig> {
+        match self {
+            Self::Adaptive(policy) => Some(&policy.signals),
+            Self::Motion(_) | Self::Breakout(_) => None,
+        }
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -76,10 +85,8 @@ pub struct AdaptivePolicy {
     /// Short strikes move one step away from a stretched valuation.
     pub fair_value_shift: bool,
 
-    /// Sessions before any rule acts.
-    pub warm_up_sessions: u32,
-    /// Groups of signals that must stand at one half or more before any of them counts.
-    pub quorum: u32,
+    /// Signals and phases: what the rules read.
+    pub signals: SignalConfig,
     /// Growth of the outer layer's multiplier per unit of the score.
     pub outer_slope: f64,
     /// The same of all longer layers.
@@ -196,8 +203,7 @@ impl Default for AdaptivePolicy {
             time_shift_condor: true,
             expansion_gate: true,
             fair_value_shift: true,
-            warm_up_sessions: 252,
-            quorum: 2,
+            signals: SignalConfig::default(),
             outer_slope: 1.0,
             longer_slope: 0.5,
             multiplier_max: 2.0,
@@ -275,6 +281,7 @@ impl AdaptivePolicy {
     /// # Errors
     /// `Config` with the first field that breaks its rule.
     pub fn validate(&self, path: &str) -> Result<()> {
+        self.signals.validate()?;
         let check = Check { source: "AdaptivePolicy", path: path.to_owned() };
         let share = |field: &str, value: f64| check.that(within(value, 0.0, 1.0), "RUL001", field, value, "0..1");
         share("core_share", self.core_share)?;
@@ -382,7 +389,6 @@ impl AdaptivePolicy {
             "armed_changes and reserved_changes at most changes, changes at most 100",
         )?;
         check.that(self.minutes_between <= 1_440, "RUL014", "minutes_between", self.minutes_between, "0..1440")?;
-        check.that(self.warm_up_sessions <= 10_000, "RUL015", "warm_up_sessions", self.warm_up_sessions, "0..10000")?;
         check.that(
             (2..=2_520).contains(&self.beta_sessions),
             "RUL016",
@@ -390,7 +396,6 @@ impl AdaptivePolicy {
             self.beta_sessions,
             "2..2520",
         )?;
-        check.that((1..=5).contains(&self.quorum), "RUL020", "quorum", self.quorum, "1..5 groups")?;
         check.that(self.carry_condors <= 10_000, "RUL017", "carry_condors", self.carry_condors, "0..10000")?;
         check.that(
             self.condor_roll_sessions <= 100,

@@ -60,7 +60,7 @@ impl Memory {
         self.gate_open = true;
         self.condors_out = false;
         self.condors_back = false;
-        if reading.sessions < config.warm_up_sessions {
+        if !reading.is_warm {
             self.phase = reading.phase;
             return;
         }
@@ -96,7 +96,8 @@ impl Memory {
             _ => {}
         }
         self.phase = reading.phase;
-        let (vega, exception) = target::automatic_vega(config, reading.quick_ratio, reading.standing >= config.quorum);
+        let (vega, exception) =
+            target::automatic_vega(config, reading.quick_ratio, reading.standing >= config.signals.quorum);
         self.wanted = Components {
             score: if config.sizing { reading.score } else { 0.0 },
             vega,
@@ -118,14 +119,14 @@ mod tests {
     }
 
     fn seen() -> Reading {
-        Reading { sessions: 300, ..Reading::default() }
+        Reading { is_warm: true, ..Reading::default() }
     }
 
     #[test]
     fn nothing_happens_in_the_warm_up() {
         let config = AdaptivePolicy::default();
         let mut memory = Memory::default();
-        let early = Reading { sessions: 251, score: 1.0, standing: 5, ..seen() };
+        let early = Reading { is_warm: false, score: 1.0, standing: 5, ..seen() };
         memory.observe(&config, &early, &bar(40.0));
         assert_eq!(memory.wanted, Components::default());
         assert!(memory.gate_open && !memory.condors_out);

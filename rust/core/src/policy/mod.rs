@@ -203,11 +203,16 @@ pub trait Policy {
     }
 }
 
-/// Schedule only: layers roll and re-strike on their dates and never resize.
+/// The schedule: layers roll and re-strike on their dates and do not resize. What a book's [`Rules`] change on top of it
+/// happens in its account; the policy only says which signals they read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StaticPolicy;
 
 impl Policy for StaticPolicy {
+    fn signals<'a>(&'a self, book: &'a Book) -> Option<&'a SignalConfig> {
+        book.rules.as_ref().and_then(Rules::signals)
+    }
+
     fn decide(&mut self, book: &Book, view: &PolicyView<'_>, targets: &mut Targets) {
         targets.entries_open = book
             .condor

@@ -22,6 +22,13 @@ impl Ramp {
     pub fn at(self, x: f64) -> f64 {
         ((x - self.0) / (self.1 - self.0)).clamp(0.0, 1.0)
     }
+
+    fn validate(self, field: &str) -> Result<()> {
+        if self.0.is_finite() && self.1.is_finite() && (self.0 - self.1).abs() > 0.0 {
+            return Ok(());
+        }
+        fault("SIG001", field, format!("{:?}", (self.0, self.1)), "two different finite numbers")
+    }
 }
 
 /// Which term structure of VIX futures is read.
@@ -69,6 +76,19 @@ impl Default for GroupWeights {
 }
 
 impl GroupWeights {
+    /// Checks every weight.
+    ///
+    /// # Errors
+    /// `Config` with the first that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        for (name, weight) in GROUPS.iter().zip(self.values()) {
+            if !(0.0..=1.0).contains(&weight) {
+                return fault("SIG014", &format!("weights.{name}"), weight, "0..1");
+            }
+        }
+        Ok(())
+    }
+
     /// In the order of [`GROUPS`].
     pub fn values(&self) -> [f64; GROUPS.len()] {
         [self.volatility, self.breadth, self.microstructure, self.r#macro, self.valuation]
@@ -87,6 +107,33 @@ pub struct UserSignal {
     pub column: String,
     /// Ramp on that column.
     pub ramp: Ramp,
+}
+
+impl UserSignal {
+    /// Checks every field; `path` goes before the names of fields in errors.
+    ///
+    /// # Errors
+    /// `Config` with the first field that breaks its rule.
+    pub fn validate(&self, path: &str) -> Result<()> {
+        let at = |field: &str| format!("{path}{field}");
+        for (field, text) in [("name", &self.name), ("column", &self.column)] {
+            let is_plain =
+                !text.is_empty() && text.len() <= 32 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !is_plain {
+                return fault("SIG009", &at(field), format!("{text:?}"), "1..32 of a-z A-Z 0-9 _");
+            }
+        }
+        if SIGNALS.contains(&self.name.as_str()) {
+            return fault("SIG010", &at("name"), format!("{:?}", self.name), "a name that no other signal has");
+        }
+        if INPUTS.contains(&self.column.as_str()) {
+            return fault("SIG011", &at("column"), format!("{:?}", self.column), "a column of its own");
+        }
+        if !GROUPS.contains(&self.group.as_str()) {
+            return fault("SIG012", &at("group"), format!("{:?}", self.group), "one of the five groups");
+        }
+        self.ramp.validate(&at("ramp"))
+    }
 }
 
 /// All parameters of the signals and of the phases.
@@ -290,11 +337,9 @@ impl SignalConfig {
     /// `Config` with the first field that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         for (name, ramp) in self.ramps() {
-            let is_ramp = ramp.0.is_finite() && ramp.1.is_finite() && (ramp.0 - ramp.1).abs() > 0.0;
-            if !is_ramp {
-                return fault("SIG001", name, format!("{:?}", (ramp.0, ramp.1)), "two different finite numbers");
-            }
+            ramp.validate(name)?;
         }
+        self.weights.validate()?;
         for (name, window, least) in self.windows() {
             if !(least..=MAX_WINDOW).contains(&window) {
                 return fault("SIG002", name, window, &format!("{least}..{MAX_WINDOW}"));
@@ -331,33 +376,23 @@ impl SignalConfig {
             return fault("SIG008", "user", format!("{} signals", self.user.len()), "at most 8");
         }
         for (index, user) in self.user.iter().enumerate() {
-            let plain = |text: &str| {
-                !text.is_empty() && text.len() <= 32 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            };
-            let at = |field: &str| format!("user[{index}].{field}");
-            if !plain(&user.name) || !plain(&user.column) {
-                let (field, text) = if plain(&user.name) { ("column", &user.column) } else { ("name", &user.name) };
-                return fault("SIG009", &at(field), format!("{text:?}"), "1..32 of a-z A-Z 0-9 _");
+            user.validate(&format!("user[{index}]."))?;
+            let others = &self.user[..index];
+            if others.iter().any(|other| other.name == user.name) {
+                let value = format!("{:?} twice", user.name);
+                return fault("SIG010", &format!("user[{index}].name"), value, "a name that no other signal has");
             }
-            let is_taken =
-                SIGNALS.contains(&user.name.as_str()) || self.user[..index].iter().any(|other| other.name == user.name);
-            if is_taken {
-                return fault("SIG010", &at("name"), format!("{:?}", user.name), "a name that no other signal has");
-            }
-            let is_input =
-                INPUTS.contains(&user.column.as_str()) || self.user[..index].iter().any(|o| o.column == user.column);
-            if is_input {
-                return fault("SIG011", &at("column"), format!("{:?}", user.column), "a column of its own");
-            }
-            if !GROUPS.contains(&user.group.as_str()) {
-                return fault("SIG012", &at("group"), format!("{:?}", user.group), "one of the five groups");
-            }
-            if !(user.ramp.0.is_finite() && user.ramp.1.is_finite() && (user.ramp.0 - user.ramp.1).abs() > 0.0) {
-                let value = format!("{:?}", (user.ramp.0, user.ramp.1));
-                return fault("SIG001", &at("ramp"), value, "two different finite numbers");
+            if others.iter().any(|other| other.column == user.column) {
+                let value = format!("{:?} twice", user.column);
+                return fault("SIG011", &format!("user[{index}].column"), value, "a column of its own");
             }
         }
         Ok(())
+    }
+
+    /// The configuration as JSON, defaults filled in.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Index of a signal by name: those of users follow after [`SIGNALS`].
@@ -410,14 +445,8 @@ impl SignalConfig {
         ]
     }
 
-    fn numbers(&self) -> [(&'static str, f64, f64, f64); 20] {
-        let weights = self.weights.values();
+    fn numbers(&self) -> [(&'static str, f64, f64, f64); 16] {
         [
-            ("weights.volatility", weights[0], 0.0, 1.0),
-            ("weights.breadth", weights[1], 0.0, 1.0),
-            ("weights.microstructure", weights[2], 0.0, 1.0),
-            ("weights.macro", weights[3], 0.0, 1.0),
-            ("weights.valuation", weights[4], 0.0, 1.0),
             ("standing", self.standing, 0.0, 1.0),
             ("warm_up", f64::from(self.warm_up), 0.0, 100_000.0),
             ("carry_floor", self.carry_floor, -1.0, 1.0),
@@ -427,6 +456,7 @@ impl SignalConfig {
             ("implied_rate_error", self.implied_rate_error, 0.0, 1_000.0),
             ("dex_correlation", self.dex_correlation, -1.0, 1.0),
             ("event_sessions", f64::from(self.event_sessions), 0.0, 20.0),
+            ("index_beta", self.index_beta, -10.0, 10.0),
             ("cash_flow_z", self.cash_flow_z, -10.0, 10.0),
             ("equity_premium", self.equity_premium, 0.0, 1.0),
             ("growth_margin", self.growth_margin, 0.0, 0.5),
@@ -445,4 +475,60 @@ pub fn parse_signal_config(json: &str) -> Result<SignalConfig> {
     let config: SignalConfig = parse(json, "SignalConfig")?;
     config.validate()?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_absent_fields_have_it() {
+        assert_eq!(parse_signal_config("{}").expect("defaults"), SignalConfig::default());
+        let config = parse_signal_config(&SignalConfig::default().to_json()).expect("a round trip");
+        assert_eq!(config, SignalConfig::default());
+    }
+
+    #[test]
+    fn weights_sum_to_one_and_ramps_clip() {
+        assert!((GroupWeights::default().values().iter().sum::<f64>() - 1.0).abs() < 1e-15);
+        let falling = SignalConfig::default().term_structure;
+        assert!((falling.at(0.035), falling.at(-0.05), falling.at(0.2)) == (0.0, 1.0, 0.0));
+        assert!((falling.at(-0.0075) - 0.5).abs() < 1e-12 && falling.at(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn every_rule_has_its_code() {
+        for (json, code, field) in [
+            (r#"{"vix_level": [16, 16]}"#, "SIG001", "vix_level"),
+            (r#"{"rsi_period": 1}"#, "SIG002", "rsi_period"),
+            (r#"{"macd_fast": 26}"#, "SIG003", "macd_fast"),
+            (r#"{"edr_multiple": 2.5}"#, "SIG004", "edr_multiple"),
+            (r#"{"amplifier": [1.2, 0.8]}"#, "SIG005", "amplifier"),
+            (r#"{"quorum": 0}"#, "SIG006", "quorum"),
+            (r#"{"off": ["vix"]}"#, "SIG007", "off"),
+            (r#"{"weights": {"macro": -0.1}}"#, "SIG014", "weights.macro"),
+            (r#"{"phase": {"average": 1}}"#, "SIG020", "average"),
+            (r#"{"phase": {"give_back": 2}}"#, "SIG021", "give_back"),
+            (r#"{"vix_levels": [1, 2]}"#, "CFG000", "fields"),
+        ] {
+            let error = parse_signal_config(json).expect_err(json).to_string();
+            assert!(error.starts_with(code) && error.contains(&format!(" {field}: got")), "{error}");
+        }
+        let user = |name: &str, group: &str, column: &str| {
+            let one = format!(r#"{{"name": "{name}", "group": "{group}", "column": "{column}", "ramp": [0, 1]}}"#);
+            format!(r#"{{"user": [{{"name": "a", "group": "macro", "column": "b", "ramp": [1, 0]}}, {one}]}}"#)
+        };
+        for (json, code) in [
+            (user("no name", "macro", "c"), "SIG009"),
+            (user("edr", "macro", "c"), "SIG010"),
+            (user("a", "macro", "c"), "SIG010"),
+            (user("c", "macro", "b"), "SIG011"),
+            (user("c", "macro", "reit"), "SIG011"),
+            (user("c", "fear", "c"), "SIG012"),
+        ] {
+            let error = parse_signal_config(&json).expect_err(&json).to_string();
+            assert!(error.starts_with(code) && error.contains("user[1]"), "{error}");
+        }
+        assert!(parse_signal_config(&user("c", "breadth", "c")).is_ok());
+    }
 }

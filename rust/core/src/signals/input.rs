@@ -3,6 +3,8 @@
 //! A source leaves a column empty that it never has, and writes NaN where it has no value on a step. Columns of users
 //! follow after [`INPUTS`], in the order of `SignalConfig::user`.
 
+use crate::market::MarketState;
+
 /// Names of the input columns, in the order of `MarketState::signals`.
 ///
 /// The first [`STEP_INPUTS`] are read on every step and hold what is known at that step; the others are read at the
@@ -94,6 +96,18 @@ pub const BUYBACKS: usize = 26;
 pub const EARNINGS: usize = 27;
 /// Long government yield, decimal; where it is unknown the money-market rate is read.
 pub const LONG_RATE: usize = 28;
+
+/// Value of an input column on a path; NaN where there is none.
+#[inline]
+pub fn input_at(state: &MarketState, column: usize, path: usize) -> f64 {
+    state.signals.get(column).and_then(|values| values.get(path)).copied().unwrap_or(f64::NAN)
+}
+
+/// Whether the source has an input column at all.
+#[inline]
+pub fn is_given(state: &MarketState, column: usize) -> bool {
+    state.signals.get(column).is_some_and(|values| !values.is_empty())
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,16 @@
 //! step whose prices are quotes. A step whose index or VIX is an estimate from the bar of its own session moves
 //! nothing made from prices: that bar was not known yet.
 
+mod carry;
 mod config;
+mod exogenous;
+mod indicators;
 pub mod input;
+pub mod table;
 mod tracker;
 mod trackers;
+mod valuation;
+pub(crate) mod window;
 
 pub use config::{CarrySource, GroupWeights, Ramp, RateSign, SignalConfig, UserSignal, parse_signal_config};
 pub use input::{INPUTS, STEP_INPUTS};
@@ -151,6 +157,8 @@ pub struct Reading {
     pub event_driven: bool,
     /// Closed sessions since the phase was entered.
     pub phase_sessions: u32,
+    /// Signals that were present on a step so far: bit i is signal i, those of users follow after [`SIGNALS`].
+    pub seen: u32,
     /// Closed sessions seen.
     pub sessions: u32,
     /// The warm-up is over: a policy may act.
@@ -184,6 +192,7 @@ impl Default for Reading {
             phase: Phase::Calm,
             event_driven: false,
             phase_sessions: 0,
+            seen: 0,
             sessions: 0,
             is_warm: false,
         }

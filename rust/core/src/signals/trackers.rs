@@ -1,7 +1,7 @@
 //! The trackers of a run: one for each path and each different configuration, shared by all books that read it.
 
 use crate::book::Book;
-use crate::market::MarketState;
+use crate::market::{MarketSource, MarketState};
 use crate::policy::Policy;
 use crate::signals::{Reading, SignalConfig, Tracker};
 
@@ -17,7 +17,7 @@ pub struct Trackers {
 
 impl Trackers {
     /// Asks the policy what each book reads.
-    pub fn new<P: Policy>(policy: &P, books: &[Book], n_paths: usize) -> Self {
+    pub fn new<P: Policy, S: MarketSource>(policy: &P, books: &[Book], source: &S) -> Self {
         let mut configs: Vec<&SignalConfig> = Vec::new();
         let of_book = books
             .iter()
@@ -30,7 +30,8 @@ impl Trackers {
                 })
             })
             .collect();
-        let trackers = configs.iter().map(|config| vec![Tracker::new(config); n_paths]).collect();
+        let columns = source.user_columns();
+        let trackers = configs.iter().map(|config| vec![Tracker::new(config, columns); source.n_paths()]).collect();
         Self { trackers, of_book, unread: Reading::default() }
     }
 

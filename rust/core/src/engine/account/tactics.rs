@@ -114,7 +114,7 @@ impl BookAccount {
             self.log(step, rule::EXPANSION_GATE, before, after, |vix, signals| inputs(vix, signals, &[]));
         }
         let stretch = step.signals.stretch;
-        let warm = step.signals.sessions >= config.warm_up_sessions;
+        let warm = step.signals.is_warm;
         let shift = if config.fair_value_shift && warm && stretch.abs() > config.fair_value_stretch {
             -config.fair_value_step * stretch.signum()
         } else {
