@@ -21,6 +21,7 @@ mod simulate;
 mod statistics;
 mod surface;
 mod surface_vix;
+mod tables;
 mod tape;
 
 use pyo3::prelude::*;
@@ -41,6 +42,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     statistics::register(module)?;
     surface::register(module)?;
     surface_vix::register(module)?;
+    tables::register(module)?;
     tape::register(module)?;
     dbn::register(module)?;
     feeds::register(module)?;
