@@ -188,7 +188,7 @@ class Market:
         day, last, level = np.broadcast_arrays(
             np.asarray(step_day, np.int32), np.asarray(expiry, np.int32), np.asarray(strike, np.float64)
         )
-        return _core.surface_rows(
+        return _core.smile_rows(
             self.source, *(np.ascontiguousarray(x) for x in (day, last, level)), right, product, label
         )
 
