@@ -46,10 +46,10 @@ def main() -> None:
     skill = alvh.DetectorSkill.measure(clocks=(CLOCK,), hours=HOURS, bins=BINS, seeds=SEEDS)
     print(skill)
     print(skill.to_frame().to_string(index=False))
-    spells, seconds, hours = np.sum(
-        [armed(style, seed) for style in "ab" for seed in SEEDS[:6]], axis=0
+    spells, seconds, hours = np.sum([armed(style, seed) for style in "ab" for seed in SEEDS[:6]], axis=0)
+    print(
+        f"armed {spells / hours * SESSION_HOURS:.2f} times a session, {seconds / max(spells, 1):.0f} s each"
     )
-    print(f"armed {spells / hours * SESSION_HOURS:.2f} times a session, {seconds / max(spells, 1):.0f} s each")
     every = [score for style in "ab" for seed in SEEDS[:6] for score in scores(style, seed)]
     print("score at an alarm, 10/25/50/75/90 %:", np.quantile(every, (0.1, 0.25, 0.5, 0.75, 0.9)).round(1))
 

@@ -1,5 +1,4 @@
-"""The command line: ``alvh study``, ``alvh report``, ``alvh detect``, ``alvh presets``,
-``alvh doctor``.
+"""The command line of alvh: ``study``, ``report``, ``detect``, ``presets``, ``doctor``.
 
 Exit status: 0 success; 1 a defect of the library, or nobody reads the output; 2 an error of the user (arguments, files,
 data, a missing extra); 130 after Ctrl-C. No status other than 0 leaves a file that is not whole.
