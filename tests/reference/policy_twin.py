@@ -71,7 +71,13 @@ class AdaptiveTwin(Twin):
         assert len(self.readings) == len(market.steps)
         self.base = tuple(layer.weight for layer in book.hedge.layers)
         n = len(self.base)
-        self.applied: dict[str, Any] = {"score": 0.0, "vega": 0.0, "exception": 0.0, "press": 0.0, "shift": False}
+        self.applied: dict[str, Any] = {
+            "score": 0.0,
+            "vega": 0.0,
+            "exception": 0.0,
+            "press": 0.0,
+            "shift": False,
+        }
         self.exchange = (math.nan,) * n
         self.multiplier = [1.0] * n
         self.condors_at = [0.0] * n
@@ -174,7 +180,9 @@ class AdaptiveTwin(Twin):
             self.press = min(self.press + policy.press_step, policy.multiplier_max)
         pressed = step.vix > policy.shift_vix or reading["daily_range"] > policy.shift_range
         shift = (pressed or bool(reading["armed"]) or ignited) and phase != "normalisation"
-        gate = {"expansion": step.vix <= policy.gate_vix, "normalisation": step.vix < policy.gate_vix}.get(phase, True)
+        gate = {"expansion": step.vix <= policy.gate_vix, "normalisation": step.vix < policy.gate_vix}.get(
+            phase, True
+        )
         if (self.phase, phase) == ("expansion", "normalisation"):
             self.normalise_due = policy.normalisation
         elif phase != "normalisation":
@@ -183,7 +191,11 @@ class AdaptiveTwin(Twin):
         quorum = reading["standing"] >= policy.signals.quorum
         quick = reading["quick_ratio_relative"]
         *ordinary, (level, added) = policy.vega_steps
-        vega = sum((row[1] for row in ordinary if quick < row[0]), 0.0) if policy.automatic_vega and quorum else 0.0
+        vega = (
+            sum((row[1] for row in ordinary if quick < row[0]), 0.0)
+            if policy.automatic_vega and quorum
+            else 0.0
+        )
         alone = added if quick < level else 0.0
         if not policy.automatic_vega_exception:
             vega, alone = vega + (alone if policy.automatic_vega and quorum else 0.0), 0.0
@@ -216,7 +228,9 @@ class AdaptiveTwin(Twin):
 
     def plan_sizes(self, step: Step, wanted: dict[str, Any], cause: str) -> None:
         if wanted["shift"] and not self.applied["shift"]:
-            own = [self.beta_vega(step, layer.legs[0].leg) if layer.legs else math.nan for layer in self.layers]
+            own = [
+                self.beta_vega(step, layer.legs[0].leg) if layer.legs else math.nan for layer in self.layers
+            ]
             self.exchange = tuple(x / own[0] if own[0] > 0.0 else math.nan for x in own)
         final = self.target(wanted)
         worth = []
@@ -238,6 +252,8 @@ class AdaptiveTwin(Twin):
         }
         sizes: dict[int, tuple[int, str]] = {}
         for name, rule in rules.items():
+            if now[name] == wanted[name]:
+                continue
             now[name] = wanted[name]
             exact = self.target(now)
             for index in (i for i in range(len(held)) if worth[i]):
@@ -255,7 +271,11 @@ class AdaptiveTwin(Twin):
         orders, self.orders = self.orders, {}
         assert self.book.hedge
         if orders.get("normalise"):
-            gains = [self.anew(step, known, i, "hedge.normalise") for i in range(len(self.layers)) if self.layers[i].legs]
+            gains = [
+                self.anew(step, known, i, "hedge.normalise")
+                for i in range(len(self.layers))
+                if self.layers[i].legs
+            ]
             self.recycle(step, gains[0] if gains else 0, "hedge.normalise")
         elif orders.get("recycle"):
             self.recycle(step, self.anew(step, known, 0, "hedge.recycle"), "hedge.recycle")
@@ -324,7 +344,9 @@ class AdaptiveTwin(Twin):
         position = self.position()
         self.decide(step, rule, layer.contracts, wanted)
         realised = -self.cost[index]
-        for place, (holding, fill) in enumerate(zip([*old, *new], self.fill(step, order, patient=True), strict=True)):
+        for place, (holding, fill) in enumerate(
+            zip([*old, *new], self.fill(step, order, patient=True), strict=True)
+        ):
             self.trade(step, holding, fill, position, rule)
             paid = fill.contracts * nearest_int(fill.price * 10_000.0)
             if place < len(old):
@@ -344,8 +366,12 @@ class AdaptiveTwin(Twin):
         layer = self.layers[index]
         if layer is before:
             return
-        bought = [trade for trade in self.trades[trades:] if layer.legs and trade[4:6] == layer.legs[0].leg[2:4]]
-        self.cost[index] = sum(trade[6] * nearest_int(trade[8] * 10_000.0) for trade in bought if trade[6] > 0)
+        bought = [
+            trade for trade in self.trades[trades:] if layer.legs and trade[4:6] == layer.legs[0].leg[2:4]
+        ]
+        self.cost[index] = sum(
+            trade[6] * nearest_int(trade[8] * 10_000.0) for trade in bought if trade[6] > 0
+        )
         self.condors_at[index], self.extra[index] = float(self.base_condors()), 0
 
     def recycle(self, step: Step, gain: int, rule: str) -> None:
