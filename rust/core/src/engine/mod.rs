@@ -207,9 +207,9 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         }
     }
     let outcomes = accounts
-        .iter()
+        .into_iter()
         .enumerate()
-        .map(|(path, books)| (first_path + path as u64, books.iter().map(BookAccount::outcome).collect()))
+        .map(|(path, books)| (first_path + path as u64, books.into_iter().map(BookAccount::outcome).collect()))
         .collect();
     let steps = (source.n_steps() * n_paths) as u64;
     let partial = Partial { outcomes, records: records.into_iter().flatten().collect(), steps, clamped };

@@ -314,7 +314,7 @@ impl BookAccount {
 
     /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
     pub(super) fn affordable<M: Marks>(
-        &self,
+        &mut self,
         book: &Book,
         step: &mut Step<'_, M>,
         layer: &HedgeLayer,

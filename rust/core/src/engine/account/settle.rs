@@ -96,7 +96,7 @@ impl BookAccount {
         }
     }
 
-    pub(super) fn note_settlement<M: Marks>(&self, step: &mut Step<'_, M>, expiry: Day, source: SettlementSource) {
+    pub(super) fn note_settlement<M: Marks>(&mut self, step: &mut Step<'_, M>, expiry: Day, source: SettlementSource) {
         match source {
             SettlementSource::Series | SettlementSource::Close | SettlementSource::Future => {}
             stand_in => self.note(step, incident::SETTLEMENT_PROXY, f64::from(stand_in as u8)),
