@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::costs::CostConfig;
 use crate::error::{Error, Fault, Result};
-use crate::policy::{AdaptivePolicy, BreakoutPolicy, MotionPolicy, Rules};
 use crate::phase::PhaseConfig;
+use crate::policy::{AdaptivePolicy, BreakoutPolicy, MotionPolicy, Rules};
 use crate::signals::{GroupWeights, UserSignal, parse_signal_config};
 
 /// Published tier of a condor; decides at which VIX it may be opened.

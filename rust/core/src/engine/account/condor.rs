@@ -2,13 +2,13 @@
 
 use super::{BookAccount, Condor, Snapshot, Step};
 use crate::book::{Book, CondorSizing, EntrySchedule, IronCondor};
-use crate::calendar;
+use crate::calendar::listed::Today;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
 use crate::engine::ledger::{Lot, bucket};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{ClosedCondor, incident};
-use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Day, Instrument, Right};
+use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Instrument, Right};
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::margin::reg_t::points_to_cents;
 use crate::marks::{Marks, OptionProduct};
@@ -30,21 +30,18 @@ pub(super) struct Offer {
 }
 
 impl BookAccount {
-    pub(super) fn entry_due(&self, schedule: EntrySchedule, day: Day) -> bool {
+    pub(super) fn entry_due(&self, schedule: EntrySchedule, today: &Today) -> bool {
         match schedule {
             EntrySchedule::Session => true,
-            EntrySchedule::Every(n) => calendar::session_index(day).is_some_and(|index| index % n as usize == 0),
-            EntrySchedule::Roll => {
-                let (year, month, _) = calendar::civil(day);
-                calendar::spx_am_expiry(year, month) == day
-            }
+            EntrySchedule::Every(n) => today.session.is_some_and(|index| index % n as usize == 0),
+            EntrySchedule::Roll => today.is_spx_expiry,
             EntrySchedule::Flat => self.condors.is_empty(),
         }
     }
 
     pub(super) fn enter<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, known: &Snapshot) {
         let Some(rule) = &book.condor else { return };
-        if !self.entry_due(rule.entry, step.state.day) {
+        if !self.entry_due(rule.entry, step.today) {
             return;
         }
         if !known.targets.entries_open {
@@ -207,7 +204,7 @@ impl BookAccount {
             if condor.exit.is_some() {
                 continue;
             }
-            let marked = condor.lots.iter().all(|lot| step.legs.quote(lot.slot).mid.is_finite());
+            let marked = condor.lots.iter().all(|lot| step.legs.cents(lot.slot).cents.is_some());
             let value: i64 = condor.lots.iter().map(|lot| lot.value).sum();
             let gain = (condor.credit + condor.trimmed + value) as f64;
             let credit = condor.credit as f64;

@@ -25,7 +25,8 @@ pub(super) struct Tally {
     margin_max: i64,
     min_excess: i64,
     worst_session: i64,
-    pnl: Vec<i64>,
+    layers: i64,
+    interest: i64,
     metrics: PathMetrics,
     last_spot: f64,
     since_fall: usize,
@@ -33,7 +34,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// A book before its first session; `capital` in cents.
-    pub(super) fn new(capital: i64, n_buckets: usize) -> Self {
+    pub(super) fn new(capital: i64) -> Self {
         Self {
             condors: 0,
             winners: 0,
@@ -47,7 +48,8 @@ impl Tally {
             margin_max: 0,
             min_excess: i64::MAX,
             worst_session: i64::MAX,
-            pnl: vec![0; n_buckets],
+            layers: 0,
+            interest: 0,
             metrics: PathMetrics::new(capital as f64 / CENTS_PER_USD),
             last_spot: f64::NAN,
             since_fall: usize::MAX,
@@ -68,34 +70,35 @@ impl Tally {
         self.traded += value;
     }
 
-    /// Closes a session: cents by bucket; equity, requirement and smallest excess in cents; spot of the index.
+    /// Closes a session: cents by bucket since the start; equity, requirement and smallest excess in cents; spot of the index.
     pub(super) fn close(&mut self, pnl: &[i64], equity: i64, requirement: i64, excess: i64, spot: f64) {
         let fell = spot <= (1.0 - EVENT_FALL) * self.last_spot;
         self.since_fall = if fell { 0 } else { self.since_fall.saturating_add(1) };
         self.last_spot = spot;
         let layers = pnl[bucket::FIRST_LAYER as usize..].iter().sum::<i64>();
-        let hedge = (layers - self.layer_costs) as f64 / CENTS_PER_USD;
+        let interest = pnl[bucket::INTEREST as usize];
+        let hedge = (layers - self.layers - self.layer_costs) as f64 / CENTS_PER_USD;
         self.metrics.push(&Session {
             pnl: (equity - self.equity) as f64 / CENTS_PER_USD,
-            interest: pnl[bucket::INTEREST as usize] as f64 / CENTS_PER_USD,
+            interest: (interest - self.interest) as f64 / CENTS_PER_USD,
             credit: self.credit as f64 / CENTS_PER_USD,
             hedge,
             hedge_calm: if self.since_fall <= EVENT_SESSIONS { 0.0 } else { hedge },
         });
         (self.layer_costs, self.credit) = (0, 0);
+        (self.layers, self.interest) = (layers, interest);
         self.worst_session = self.worst_session.min(equity - self.equity);
         self.equity = equity;
         self.margin_max = self.margin_max.max(requirement);
         self.min_excess = self.min_excess.min(excess);
-        self.pnl.iter_mut().zip(pnl).for_each(|(total, cents)| *total += cents);
     }
 
-    /// What is kept.
-    pub(super) fn outcome(mut self) -> Outcome {
+    /// What is kept, with the cents by bucket.
+    pub(super) fn outcome(mut self, pnl: Vec<i64>) -> Outcome {
         Outcome {
             final_equity: self.equity,
             statistics: self.metrics.finish(),
-            pnl: self.pnl,
+            pnl,
             incidents: self.incidents,
             margin_max: self.margin_max,
             min_excess: self.min_excess,
@@ -116,13 +119,13 @@ mod tests {
 
     fn close(tally: &mut Tally, hedge: i64, spot: f64) {
         let mut pnl = vec![0; bucket::FIRST_LAYER as usize + 1];
-        pnl[bucket::FIRST_LAYER as usize] = hedge;
+        pnl[bucket::FIRST_LAYER as usize] = tally.layers + hedge;
         tally.close(&pnl, tally.equity + hedge, 0, 0, spot);
     }
 
     #[test]
     fn hedge_cost_on_event_days_is_not_charged_to_the_credit() {
-        let mut tally = Tally::new(1_000_000, bucket::FIRST_LAYER as usize + 1);
+        let mut tally = Tally::new(1_000_000);
         tally.enter(10_000);
         close(&mut tally, -1_000, 100.0);
         close(&mut tally, 5_000, 97.0);
@@ -130,19 +133,18 @@ mod tests {
             close(&mut tally, -100, 97.0);
         }
         close(&mut tally, -500, 97.0);
-        let outcome = tally.outcome();
+        let outcome = tally.outcome(Vec::new());
         assert!((outcome.statistics[Metric::CreditKept as usize] - 0.85).abs() < 1e-12);
         assert!((outcome.statistics[Metric::Pnl as usize] - 25.0).abs() < 1e-9);
-        assert_eq!(outcome.pnl[bucket::FIRST_LAYER as usize], 2_500);
     }
 
     #[test]
     fn fees_and_slippage_of_layers_belong_to_the_hedge_and_those_of_condors_do_not() {
-        let mut tally = Tally::new(1_000_000, bucket::FIRST_LAYER as usize + 1);
+        let mut tally = Tally::new(1_000_000);
         tally.fill(bucket::FIRST_LAYER, 300, 100.0);
         tally.fill(bucket::SHORT_PUT, 700, 50.0);
         close(&mut tally, 0, 100.0);
-        let outcome = tally.outcome();
+        let outcome = tally.outcome(Vec::new());
         let cost = outcome.statistics[Metric::HedgeCost as usize];
         assert!((cost - 3.0 / 10_000.0 * 252.0).abs() < 1e-12, "{cost}");
         assert!((outcome.traded - 150.0).abs() < 1e-12);
