@@ -9,7 +9,9 @@ use crate::book::Book;
 use crate::engine::record::{Outcome, Partial, Record};
 use crate::engine::{self, RunOptions, bucket_names};
 use crate::error::{Error, Result};
+use crate::market::MarketSource;
 use crate::market::model::MarketConfig;
+use crate::market::simulated::intraday::EpisodeSource;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
 use crate::marks::surface::SurfaceMarks;
 use crate::policy::StaticPolicy;
@@ -120,8 +122,16 @@ pub fn simulate(
     workers::run(threads, blocks, go_on, |first, alive| {
         let n = LANES.min(shard.n_paths - first);
         let first_path = shard.first_path.wrapping_add(first as u64);
-        let mut source = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
-        let answer = run_block(world, &mut source, books, first_path, shard.recorded, alive);
+        let answer = match &world.intraday {
+            None => {
+                let mut source: SimulatedSource<'_> = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
+                run_block(world, &mut source, books, first_path, shard.recorded, alive)
+            }
+            Some(intraday) => (first_path..first_path + n as u64).try_fold(Partial::default(), |done, path| {
+                let mut source = EpisodeSource::new(&agenda, intraday, &world.fair, shard.seed, path, set);
+                done.merge(run_block(world, &mut source, books, path, shard.recorded, alive)?)
+            }),
+        };
         let mut collected = lock(&collected);
         match answer {
             Ok(partial) => {
@@ -150,9 +160,9 @@ pub fn simulate(
     Ok(result)
 }
 
-fn run_block(
+fn run_block<S: MarketSource>(
     world: &World,
-    source: &mut SimulatedSource<'_>,
+    source: &mut S,
     books: &[Book],
     first_path: u64,
     recorded: u64,

@@ -25,8 +25,9 @@ pub(super) struct Tally {
     margin_max: i64,
     min_excess: i64,
     worst_session: i64,
-    layers: i64,
+    /// Of the buckets at the last close.
     interest: i64,
+    layers: i64,
     metrics: PathMetrics,
     last_spot: f64,
     since_fall: usize,
@@ -48,8 +49,8 @@ impl Tally {
             margin_max: 0,
             min_excess: i64::MAX,
             worst_session: i64::MAX,
-            layers: 0,
             interest: 0,
+            layers: 0,
             metrics: PathMetrics::new(capital as f64 / CENTS_PER_USD),
             last_spot: f64::NAN,
             since_fall: usize::MAX,
@@ -85,15 +86,14 @@ impl Tally {
             hedge,
             hedge_calm: if self.since_fall <= EVENT_SESSIONS { 0.0 } else { hedge },
         });
-        (self.layer_costs, self.credit) = (0, 0);
-        (self.layers, self.interest) = (layers, interest);
+        (self.layer_costs, self.credit, self.interest, self.layers) = (0, 0, interest, layers);
         self.worst_session = self.worst_session.min(equity - self.equity);
         self.equity = equity;
         self.margin_max = self.margin_max.max(requirement);
         self.min_excess = self.min_excess.min(excess);
     }
 
-    /// What is kept, with the cents by bucket.
+    /// What is kept; `pnl` is what every bucket earned, in cents.
     pub(super) fn outcome(mut self, pnl: Vec<i64>) -> Outcome {
         Outcome {
             final_equity: self.equity,
