@@ -14,7 +14,7 @@ project = "alvh"
 author = "The alvh authors"
 release = version = alvh.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "gallery"]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_generated/*.png"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"alvh {version}"
@@ -27,7 +27,7 @@ html_theme_options = {
 html_sidebars = {"**": ["sidebar-nav-bs"]}
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "dollarmath"]
-# Pages also link to files of the repository, which are no pages; tests/test_docs.py checks that every link leads somewhere.
+# Pages also link to files of the repository, which are no pages; tests/test_docs.py follows every link.
 suppress_warnings = ["myst.xref_missing"]
 autosummary_generate = True
 autosummary_imported_members = True

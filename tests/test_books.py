@@ -211,7 +211,8 @@ REFUSED = {
     "CFG061": (
         lambda: books.named("motion!"),
         "books.named name: got 'motion!', expected one of "
-        "unhedged, static, motion, adaptive, adaptive_uncapped, adaptive_hedge, static_phased, unhedged_phased, promoter, "
+        "unhedged, static, motion, adaptive, adaptive_uncapped, adaptive_hedge, static_phased, "
+        "unhedged_phased, promoter, "
         "single_vx_future, etf_overlay, spx_puts, condor_index, vix_tail_hedge",
     ),
     "CFG064": (

@@ -48,6 +48,7 @@ _LAZY: dict[str, str] = {
     "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
+    "sweep": "alvh._sweep",
     "verify_log": "alvh.decisions",
 }
 _MODULES = frozenset(
@@ -62,8 +63,11 @@ _MODULES = frozenset(
         "ignition",
         "marks",
         "policy",
+        "report",
+        "selection",
         "signals",
         "simulation",
+        "statistics",
     }
 )
 
