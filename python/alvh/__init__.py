@@ -63,6 +63,7 @@ _MODULES = frozenset(
         "ignition",
         "marks",
         "policy",
+        "presets",
         "report",
         "selection",
         "signals",

@@ -1,4 +1,4 @@
-"""The command line: ``alvh study``, ``alvh report``, ``alvh detect``, ``alvh doctor``.
+"""The command line of alvh: ``study``, ``report``, ``detect``, ``presets``, ``doctor``.
 
 Exit status: 0 success; 1 a defect of the library, or nobody reads the output; 2 an error of the user (arguments, files,
 data, a missing extra); 130 after Ctrl-C. No status other than 0 leaves a file that is not whole.
@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alvh import _cli_detect, _cli_doctor, _cli_report
+from alvh import _cli_detect, _cli_doctor, _cli_presets, _cli_report
 from alvh._claims import claim_lines
 from alvh._files import write_whole
 from alvh._job import flags_of, write_manifest
@@ -140,7 +140,7 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="study|report|detect|doctor", parser_class=_Parser
+        dest="command", metavar="study|report|detect|presets|doctor", parser_class=_Parser
     )
     study = commands.add_parser(
         "study",
@@ -165,6 +165,7 @@ def _parser() -> _Parser:
     _cli_report.add_output(report)
     report.set_defaults(parser=report, run=lambda arguments: _cli_report.run(arguments, _run_study))
     _cli_detect.add_parser(commands)
+    _cli_presets.add_parser(commands)
     _cli_doctor.add_parser(commands)
     return parser
 
@@ -196,7 +197,7 @@ def _study_options(study: argparse.ArgumentParser) -> None:
         "--books",
         metavar="A,B",
         default="unhedged,static",
-        help=f"of {', '.join(_BOOKS)} (default: %(default)s)",
+        help=f"of {', '.join(_BOOKS)}, presets, TOML and JSON files of books (default: %(default)s)",
     )
     run.add_argument(
         "--min-sessions",
@@ -303,7 +304,7 @@ def _backtest(arguments: argparse.Namespace, history: Any) -> Study:
         if arguments.chain_format is None:
             arguments.parser.error("argument --chain: needs --chain-format")
         marks = alvh.marks.quotes(alvh.Chain.read(arguments.chain, format=arguments.chain_format))
-    books = alvh.books.named(*(name.strip() for name in arguments.books.split(",")))
+    books = _cli_presets.books_of(arguments.books)
     study: Study = alvh.backtest(
         books,
         history,

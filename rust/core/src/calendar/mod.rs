@@ -4,6 +4,7 @@
 //! beyond the tables that a rule needs (the third Friday of January 2036) count as sessions when they are weekdays.
 //! Unscheduled closures (2001-09-11, 2012-10-29, 2018-12-05, ...) are in the tables like any other holiday.
 
+pub mod listed;
 pub mod listing;
 pub mod tables;
 

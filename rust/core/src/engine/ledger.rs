@@ -27,7 +27,16 @@ pub mod bucket {
 /// Value of one contract in cents at a price in points.
 #[inline]
 pub fn unit_cents(instrument: Instrument, points: f64) -> i64 {
-    (points * instrument.multiplier() * 100.0).round() as i64
+    rounded(points * instrument.multiplier() * 100.0)
+}
+
+/// The nearest whole number, half away from zero; as `x.round() as i64`, without a call where there is no instruction.
+#[inline]
+pub fn rounded(x: f64) -> i64 {
+    let whole = x as i64;
+    // Exact below 2^53; what lies beyond has no fraction.
+    let rest = x - whole as f64;
+    whole.saturating_add(i64::from(rest >= 0.5) - i64::from(rest <= -0.5))
 }
 
 /// A number of contracts of one leg.
@@ -51,7 +60,7 @@ pub struct Lot {
 pub struct Account {
     /// Cash in cents.
     pub cash: i64,
-    /// Cents earned per bucket since the last call of [`Account::take_pnl`].
+    /// Cents earned per bucket since the start.
     pub pnl: Vec<i64>,
 }
 
@@ -118,13 +127,6 @@ impl Account {
         lot.value = 0;
         lot.contracts = 0;
     }
-
-    /// The buckets since the last call, which start again at zero.
-    pub fn take_pnl(&mut self, out: &mut Vec<i64>) {
-        out.clear();
-        out.extend_from_slice(&self.pnl);
-        self.pnl.fill(0);
-    }
 }
 
 #[cfg(test)]
@@ -151,8 +153,6 @@ mod tests {
             let start = noise.below(1_000_000_000);
             let mut account = Account::new(start, 9);
             let mut lots = [lot(bucket::SHORT_PUT), lot(bucket::FIRST_LAYER), lot(bucket::LONG_CALL)];
-            let mut earned = 0_i64;
-            let mut pnl = Vec::new();
             for _ in 0..noise.below(40) {
                 let which = noise.below(3) as usize;
                 let funded = which != 1;
@@ -171,11 +171,22 @@ mod tests {
                     account.mark(&mut lots[1], false, mid);
                     account.pay_variation(&mut lots[1], mid);
                 }
-                account.take_pnl(&mut pnl);
-                earned += pnl.iter().sum::<i64>();
                 let equity = account.cash + lots.iter().map(|lot| lot.value).sum::<i64>();
-                assert_eq!(equity - start, earned);
+                assert_eq!(equity - start, account.pnl.iter().sum::<i64>());
             }
+        }
+    }
+
+    #[test]
+    fn cents_are_rounded_half_away_from_zero() {
+        let mut noise = Noise(3);
+        let check = |x: f64| assert_eq!(rounded(x), x.round() as i64, "{x}");
+        for x in [0.0, -0.0, 0.5, -0.5, 0.499_999_999_999_999_94, 1.5, -2.5, 1e15 + 0.5, 9e18, -9e18, 1e300, f64::NAN] {
+            check(x);
+            check(-x);
+        }
+        for _ in 0..100_000 {
+            check(noise.below(1 << 30) as f64 * 0.015_625 - 1e6);
         }
     }
 

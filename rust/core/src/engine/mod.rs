@@ -9,12 +9,15 @@ pub mod legs;
 pub mod orders;
 pub mod record;
 pub mod scan;
+pub mod shared;
 
-use account::{BookAccount, Step};
+use account::{BookAccount, Growth, Step};
 use legs::LegTable;
 use record::{BookSeries, Partial, Record};
+use shared::SharedMarks;
 
 use crate::book::{Book, RESERVED_BUCKETS, SLEEVE_BUCKET};
+use crate::calendar::listed::Today;
 use crate::error::{Error, Fault, Result};
 use crate::instrument::Instrument;
 use crate::market::state::{SettlementSource, SettlementValue};
@@ -127,28 +130,38 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         .collect();
     let mut realised: Vec<RealisedVol> = vec![RealisedVol::new(); n_paths];
     let mut trackers = Trackers::new(policy, books, source);
-    let mut state = MarketState::default();
+    // Only strikes by range and by credit ask for it.
+    let by_range = |book: &Book| book.condor.as_ref().is_some_and(|condor| condor.short_delta.is_none());
+    let reads_realised_vol = books.iter().any(by_range);
+    let mut settled: Vec<bool> = Vec::with_capacity(n_paths);
+    let (mut state, mut before) = (MarketState::default(), MarketState::default());
+    let marks = &mut SharedMarks::new(marks);
+    let mut growth = Growth::default();
     let mut clamped = 0;
     for step_index in 0..source.n_steps() {
         if step_index % POLL_STEPS == 0 && !poll() {
             return Err(Error::Interrupted);
         }
+        std::mem::swap(&mut state, &mut before);
         source.fill(step_index, &mut state);
         marks.prepare(&state);
         trackers.push(&state);
+        let today = Today::new(state.day);
+        // Most steps settle nothing, and a settlement may have to be estimated.
+        let nothing = SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback };
+        settled.clear();
+        settled.extend((0..n_paths).map(|path| legs.settles(path, state.day)));
         for phase in [Phase::Settle, Phase::Trade] {
             if phase == Phase::Trade {
                 clamped += legs.mark(marks, &state);
             }
             for path in 0..n_paths {
-                if phase == Phase::Trade && state.is_close {
-                    realised[path].push(state.spot[path]);
-                }
-                // Most steps settle nothing, and a settlement may have to be estimated.
-                let [spx_settlement, vix_settlement] = if phase == Phase::Settle && legs.settles(path, state.day) {
-                    [source.spx_settlement(step_index, path), source.vix_settlement(step_index, path)]
-                } else {
-                    [SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback }; 2]
+                let [spx_settlement, vix_settlement] = match (phase, settled[path]) {
+                    (Phase::Settle, false) => continue,
+                    (Phase::Settle, true) => {
+                        [source.spx_settlement(step_index, path), source.vix_settlement(step_index, path)]
+                    }
+                    (Phase::Trade, _) => [nothing; 2],
                 };
                 for (index, (book, account)) in books.iter().zip(&mut accounts[path]).enumerate() {
                     let mut step = Step {
@@ -156,14 +169,21 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         path,
                         marks,
                         legs: &mut legs,
+                        today: &today,
+                        growth: &mut growth,
+                        before: (step_index > 0).then_some(&before),
                         spx_settlement,
                         vix_settlement,
                         realised_vol: realised[path].value,
                         signals: trackers.reading(index, path),
                         record: records[path].as_mut(),
                     };
+                    // Cash accrues before anything changes it.
+                    if phase == Phase::Settle || !settled[path] {
+                        account.accrue(book, &mut step);
+                    }
                     match phase {
-                        Phase::Settle => account.accrue_and_settle(book, &mut step),
+                        Phase::Settle => account.settle(&mut step),
                         Phase::Trade => {
                             account.mark(&mut step);
                             account.execute(book, &mut step);
@@ -171,7 +191,13 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         }
                     }
                 }
-                if let (Phase::Trade, true, Some(record)) = (phase, state.is_close, &mut records[path]) {
+                if phase == Phase::Settle || !state.is_close {
+                    continue;
+                }
+                if reads_realised_vol {
+                    realised[path].push(state.spot[path]);
+                }
+                if let Some(record) = &mut records[path] {
                     record.day.push(state.day);
                     if options.scan_portfolio {
                         scan_path(marks, &mut legs, &state, path, &accounts[path], record);
@@ -181,9 +207,9 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         }
     }
     let outcomes = accounts
-        .iter()
+        .into_iter()
         .enumerate()
-        .map(|(path, books)| (first_path + path as u64, books.iter().map(BookAccount::outcome).collect()))
+        .map(|(path, books)| (first_path + path as u64, books.into_iter().map(BookAccount::outcome).collect()))
         .collect();
     let steps = (source.n_steps() * n_paths) as u64;
     let partial = Partial { outcomes, records: records.into_iter().flatten().collect(), steps, clamped };

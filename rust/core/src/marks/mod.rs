@@ -4,6 +4,7 @@
 //! the engine cannot tell them apart.
 
 pub mod chain;
+pub mod lookup;
 pub mod model;
 pub mod quotes;
 pub mod surface;
@@ -65,6 +66,28 @@ pub trait Marks {
     fn listed_strikes(&self, state: &MarketState, product: OptionProduct, expiry: Day, right: Right) -> Option<&[f64]>;
     /// Expiries that can be traded, ascending; `None`: the dated listing table of the calendar applies.
     fn listed_expiries(&self, state: &MarketState, product: OptionProduct) -> Option<&[ListedExpiry]>;
+    /// The strike that a search on this step has found before, where that is remembered.
+    fn known_strike(&self, path: usize, search: &StrikeSearch) -> Option<f64> {
+        let _ = (path, search);
+        None
+    }
+    /// Remembers what a search on this step has found.
+    fn keep_strike(&mut self, path: usize, search: StrikeSearch, strike: f64) {
+        let _ = (path, search, strike);
+    }
+}
+
+/// A search for the strike of a delta.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StrikeSearch {
+    /// Option family.
+    pub product: OptionProduct,
+    /// Expiry.
+    pub expiry: ListedExpiry,
+    /// Call or put.
+    pub right: Right,
+    /// Forward delta.
+    pub delta: f64,
 }
 
 /// Option family.

@@ -149,14 +149,12 @@ pub struct PolicyView<'a> {
     pub equity: i64,
     /// Condor contracts open.
     pub open_contracts: i64,
-    /// Annualised 20-session close-to-close volatility; NaN before 21 closes.
-    pub realised_vol: f64,
     /// Signals and phase of the path.
     pub signals: &'a Reading,
 }
 
 /// What a policy wants from the next step on.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Targets {
     /// New condors may be sold.
     pub entries_open: bool,
@@ -172,21 +170,6 @@ impl Targets {
     /// Base sizes, entries open.
     pub fn base(n_layers: usize) -> Self {
         Self { entries_open: true, layer_multiplier: vec![1.0; n_layers], resize: None, strike_shift: 0.0 }
-    }
-}
-
-impl Clone for Targets {
-    fn clone(&self) -> Self {
-        let Self { entries_open, ref layer_multiplier, resize, strike_shift } = *self;
-        Self { entries_open, layer_multiplier: layer_multiplier.clone(), resize, strike_shift }
-    }
-
-    /// Keeps the vector: targets are copied once a step and account.
-    fn clone_from(&mut self, source: &Self) {
-        self.entries_open = source.entries_open;
-        self.layer_multiplier.clone_from(&source.layer_multiplier);
-        self.resize = source.resize;
-        self.strike_shift = source.strike_shift;
     }
 }
 

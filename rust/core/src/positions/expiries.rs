@@ -1,7 +1,10 @@
 //! Which listed expiry a condor or a layer takes.
 
+use std::borrow::Cow;
+
 use crate::book::Expiries;
-use crate::calendar::listing::{self, ListedExpiry};
+use crate::calendar::listed::{self, Family};
+use crate::calendar::listing::ListedExpiry;
 use crate::instrument::Day;
 use crate::market::MarketState;
 use crate::marks::{Marks, OptionProduct};
@@ -29,11 +32,8 @@ pub fn for_condor<M: Marks>(
         let found = match marks.listed_expiries(state, product) {
             Some(listed) => nearest(listed.iter().copied().filter(usable), today, dte),
             None => {
-                let listed = match product {
-                    OptionProduct::Spxw => listing::spxw_expiries(today),
-                    _ => listing::spx_expiries(today),
-                };
-                nearest(listed.into_iter().filter(usable), today, dte)
+                let family = if product == OptionProduct::Spxw { Family::Spxw } else { Family::Spx };
+                nearest(listed::expiries(family, today).iter().copied().filter(usable), today, dte)
             }
         };
         found.map(|expiry| (product, expiry))
@@ -78,8 +78,9 @@ pub fn for_layer<M: Marks>(
 ) -> Option<(ListedExpiry, bool)> {
     let today = state.day;
     let weekly = which == Expiries::Weekly;
-    let from_chain = marks.listed_expiries(state, OptionProduct::Vix).map(<[ListedExpiry]>::to_vec);
-    let listed = from_chain.unwrap_or_else(|| listing::vix_expiries(today, weekly));
+    let family = if weekly { Family::VixWeekly } else { Family::VixMonthly };
+    let from_chain = marks.listed_expiries(state, OptionProduct::Vix).map(Cow::Borrowed);
+    let listed = from_chain.unwrap_or_else(|| listed::expiries(family, today));
     let usable = |expiry: &ListedExpiry| expiry.day > today && (weekly || !expiry.weekly);
     let beyond = listed.iter().copied().filter(usable).filter(|expiry| expiry.day - today > roll_dte);
     let later = beyond.filter(|expiry| sold.is_none_or(|day| expiry.day > day));

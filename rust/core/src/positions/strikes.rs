@@ -4,7 +4,7 @@ use crate::book::IronCondor;
 use crate::calendar::listing::{self, ListedExpiry, Snap};
 use crate::instrument::{Instrument, Right};
 use crate::market::MarketState;
-use crate::marks::{LegBatch, Marks, OptionProduct, Quote};
+use crate::marks::{LegBatch, Marks, OptionProduct, Quote, StrikeSearch};
 
 /// Steps of the walk towards spot for a target credit, in index points.
 const CREDIT_STEP: f64 = 5.0;
@@ -61,6 +61,16 @@ impl Series<'_> {
 
     /// The listed strike whose forward delta is nearest to `delta`; ties go to the lower strike.
     pub fn by_delta<M: Marks>(&self, marks: &mut M, right: Right, delta: f64) -> f64 {
+        let search = StrikeSearch { product: self.product, expiry: self.expiry, right, delta };
+        if let Some(strike) = marks.known_strike(self.path, &search) {
+            return strike;
+        }
+        let strike = self.find_by_delta(marks, right, delta);
+        marks.keep_strike(self.path, search, strike);
+        strike
+    }
+
+    fn find_by_delta<M: Marks>(&self, marks: &mut M, right: Right, delta: f64) -> f64 {
         let forward = marks.forward(self.state, self.path, self.option(right, self.underlying()));
         // |delta| falls with the strike for calls and rises for puts: bisect on the continuous strike, then compare
         // the listed strikes around it.

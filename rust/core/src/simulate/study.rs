@@ -9,7 +9,9 @@ use crate::book::Book;
 use crate::engine::record::{Outcome, Partial, Record};
 use crate::engine::{self, RunOptions, bucket_names};
 use crate::error::{Error, Result};
+use crate::market::MarketSource;
 use crate::market::model::MarketConfig;
+use crate::market::simulated::intraday::EpisodeSource;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
 use crate::marks::surface::SurfaceMarks;
 use crate::policy::StaticPolicy;
@@ -30,9 +32,11 @@ pub struct Shard {
 /// Outcomes of many paths as columns, book after book and path after path within a book.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcomes {
-    /// One column for each of [`Outcome::INTEGERS`].
-    pub integers: Vec<Vec<i64>>,
-    /// One column for each of [`Outcome::FLOATS`].
+    /// One column for each of [`Outcome::CENTS`].
+    pub cents: Vec<Vec<i64>>,
+    /// One column for each of [`Outcome::count_names`].
+    pub counts: Vec<Vec<u32>>,
+    /// One column for each of [`Outcome::float_names`].
     pub floats: Vec<Vec<f64>>,
     /// P&L in cents, book after book, bucket after bucket, path after path.
     pub pnl: Vec<i64>,
@@ -41,15 +45,19 @@ pub struct Outcomes {
 impl Outcomes {
     fn new(n_books: usize, n_buckets: usize, n_paths: usize) -> Self {
         Self {
-            integers: vec![vec![0; n_books * n_paths]; Outcome::INTEGERS.len()],
-            floats: vec![vec![0.0; n_books * n_paths]; Outcome::FLOATS.len()],
+            cents: vec![vec![0; n_books * n_paths]; Outcome::CENTS.len()],
+            counts: vec![vec![0; n_books * n_paths]; Outcome::count_names().count()],
+            floats: vec![vec![0.0; n_books * n_paths]; Outcome::float_names().count()],
             pnl: vec![0; n_books * n_buckets * n_paths],
         }
     }
 
     fn put(&mut self, n_paths: usize, path: usize, book: usize, outcome: &Outcome) {
         let row = book * n_paths + path;
-        for (column, value) in self.integers.iter_mut().zip(outcome.integers()) {
+        for (column, value) in self.cents.iter_mut().zip(outcome.cents()) {
+            column[row] = value;
+        }
+        for (column, value) in self.counts.iter_mut().zip(outcome.counts()) {
             column[row] = value;
         }
         for (column, value) in self.floats.iter_mut().zip(outcome.floats()) {
@@ -104,7 +112,7 @@ pub fn simulate(
     market.validate()?;
     world.validate()?;
     let (n_books, n_buckets) = (books.len(), bucket_names(books).len());
-    let numbers = n_books.saturating_mul(Outcome::INTEGERS.len() + Outcome::FLOATS.len() + n_buckets);
+    let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets);
     let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
     world.check_size(shard.n_paths, numbers, n_books, recorded)?;
     let agenda = Agenda::new(market, world);
@@ -114,8 +122,16 @@ pub fn simulate(
     workers::run(threads, blocks, go_on, |first, alive| {
         let n = LANES.min(shard.n_paths - first);
         let first_path = shard.first_path.wrapping_add(first as u64);
-        let mut source = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
-        let answer = run_block(world, &mut source, books, first_path, shard.recorded, alive);
+        let answer = match &world.intraday {
+            None => {
+                let mut source: SimulatedSource<'_> = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
+                run_block(world, &mut source, books, first_path, shard.recorded, alive)
+            }
+            Some(intraday) => (first_path..first_path + n as u64).try_fold(Partial::default(), |done, path| {
+                let mut source = EpisodeSource::new(&agenda, intraday, &world.fair, shard.seed, path, set);
+                done.merge(run_block(world, &mut source, books, path, shard.recorded, alive)?)
+            }),
+        };
         let mut collected = lock(&collected);
         match answer {
             Ok(partial) => {
@@ -144,9 +160,9 @@ pub fn simulate(
     Ok(result)
 }
 
-fn run_block(
+fn run_block<S: MarketSource>(
     world: &World,
-    source: &mut SimulatedSource<'_>,
+    source: &mut S,
     books: &[Book],
     first_path: u64,
     recorded: u64,

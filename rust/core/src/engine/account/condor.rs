@@ -2,13 +2,13 @@
 
 use super::{BookAccount, Condor, Snapshot, Step};
 use crate::book::{Book, CondorSizing, EntrySchedule, IronCondor};
-use crate::calendar;
+use crate::calendar::listed::Today;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
 use crate::engine::ledger::{Lot, bucket};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{ClosedCondor, incident};
-use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Day, Instrument, Right};
+use crate::instrument::{CENTS_PER_POINT, CENTS_PER_USD, Instrument, Right};
 use crate::margin::payoff::{self, PayoffLeg};
 use crate::margin::reg_t::points_to_cents;
 use crate::marks::{Marks, OptionProduct};
@@ -30,14 +30,11 @@ pub(super) struct Offer {
 }
 
 impl BookAccount {
-    pub(super) fn entry_due(&self, schedule: EntrySchedule, day: Day) -> bool {
+    pub(super) fn entry_due(&self, schedule: EntrySchedule, today: &Today) -> bool {
         match schedule {
             EntrySchedule::Session => true,
-            EntrySchedule::Every(n) => calendar::session_index(day).is_some_and(|index| index % n as usize == 0),
-            EntrySchedule::Roll => {
-                let (year, month, _) = calendar::civil(day);
-                calendar::spx_am_expiry(year, month) == day
-            }
+            EntrySchedule::Every(n) => today.session.is_some_and(|index| index % n as usize == 0),
+            EntrySchedule::Roll => today.is_spx_expiry,
             EntrySchedule::Flat => self.condors.is_empty(),
         }
     }
@@ -45,7 +42,7 @@ impl BookAccount {
     pub(super) fn enter<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, known: &Snapshot) {
         let Some(rule) = &book.condor else { return };
         let at_once = self.tactics.as_ref().is_some_and(|tactics| tactics.enter_now);
-        if !at_once && !self.entry_due(rule.entry, step.state.day) {
+        if !at_once && !self.entry_due(rule.entry, step.today) {
             return;
         }
         if !known.targets.entries_open {
@@ -170,7 +167,7 @@ impl BookAccount {
             self.record_trade(step, leg, fill, buckets[index], position, rule);
         }
         let credit = -order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
-        self.outcome.credit += credit;
+        self.tally.enter(credit);
         let points = credit as f64 / (CENTS_PER_POINT * contracts as f64);
         let requirement = offer.requirement * contracts;
         let (strikes, spot) = (&offer.strikes, step.state.spot[step.path]);
@@ -208,7 +205,7 @@ impl BookAccount {
             if condor.exit.is_some() {
                 continue;
             }
-            let marked = condor.lots.iter().all(|lot| step.legs.quote(lot.slot).mid.is_finite());
+            let marked = condor.lots.iter().all(|lot| step.legs.cents(lot.slot).cents.is_some());
             let value: i64 = condor.lots.iter().map(|lot| lot.value).sum();
             let gain = (condor.credit + condor.trimmed + value) as f64;
             let credit = condor.credit as f64;
@@ -270,10 +267,12 @@ impl BookAccount {
     }
 
     pub(super) fn close_condor<M: Marks>(&mut self, step: &mut Step<'_, M>, condor: Condor, rule: u16) {
-        self.outcome.condors += 1;
-        self.outcome.winners += i64::from(condor.cash_flow > 0);
+        self.closed_credit += condor.credit;
+        self.closed_pnl += condor.cash_flow;
+        self.tally.condors += 1;
+        self.tally.winners += u32::from(condor.cash_flow > 0);
         let double_breach = condor.crossed == (true, true);
-        self.outcome.double_breaches += i64::from(double_breach);
+        self.tally.double_breaches += u32::from(double_breach);
         if let Some(record) = step.record.as_deref_mut() {
             record.condors.push(ClosedCondor {
                 book: self.book_index,

@@ -133,7 +133,7 @@ impl BookAccount {
 
     /// How many of the wanted contracts a book with rules can pay for out of free cash, what the layer sells included.
     pub(super) fn paid_for<M: Marks>(
-        &self,
+        &mut self,
         book: &Book,
         step: &mut Step<'_, M>,
         instruments: &[(Instrument, i64)],
@@ -168,7 +168,7 @@ impl BookAccount {
     }
 
     /// The size of a layer after a change that free cash carries.
-    pub(super) fn carried<M: Marks>(&self, book: &Book, step: &mut Step<'_, M>, index: usize, wanted: i64) -> i64 {
+    pub(super) fn carried<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, index: usize, wanted: i64) -> i64 {
         let held = self.layers[index].contracts;
         if self.tactics.is_none() || wanted <= held || held == 0 {
             return wanted;
@@ -178,7 +178,7 @@ impl BookAccount {
         self.within_cash(step, wanted, held, free / each.max(1))
     }
 
-    fn within_cash<M: Marks>(&self, step: &mut Step<'_, M>, wanted: i64, held: i64, more: i64) -> i64 {
+    fn within_cash<M: Marks>(&mut self, step: &mut Step<'_, M>, wanted: i64, held: i64, more: i64) -> i64 {
         let contracts = wanted.min(held + more);
         if contracts < wanted {
             self.note(step, crate::engine::record::incident::BUYING_POWER, (wanted - contracts) as f64);

@@ -4,7 +4,6 @@ use super::layer_rules::{budget_of, contracts_for, futures_for, layer_strike, pr
 use super::margin::initial_margin;
 use super::{BookAccount, Layer, LayerChoice, Snapshot, Step};
 use crate::book::{Book, CondorSizing, HedgeLayer, LayerInstrument, LayerSizing, LayeredHedge, Rounding};
-use crate::calendar;
 use crate::costs::OrderKind;
 use crate::engine::ledger::Lot;
 use crate::engine::orders::{self, OrderLeg};
@@ -41,11 +40,6 @@ impl BookAccount {
         step: &mut Step<'_, M>,
         known: &Snapshot,
     ) {
-        let day = step.state.day;
-        let is_premium_day = || {
-            let (year, month, _) = calendar::civil(day);
-            calendar::vix_expiry(year, month) == day
-        };
         for (index, layer) in hedge.layers.iter().enumerate() {
             let multiplier = known.targets.layer_multiplier.get(index).copied().unwrap_or(1.0);
             let held = !self.layers[index].lots.is_empty();
@@ -53,10 +47,10 @@ impl BookAccount {
                 self.sell_layer(book, step, index);
             } else if held && self.layers[index].roll_due {
                 self.purchase(book, hedge, step, known, index, multiplier, None);
-            } else if !held && (!matches!(layer.sizing, LayerSizing::PremiumByFuture(_)) || is_premium_day()) {
+            } else if !held && (!matches!(layer.sizing, LayerSizing::PremiumByFuture(_)) || step.today.is_vix_expiry) {
                 self.purchase(book, hedge, step, known, index, multiplier, None);
                 self.rebalance_due |= book.portfolio.is_some();
-            } else if held && matches!(layer.sizing, LayerSizing::EquityShare(_)) && is_premium_day() {
+            } else if held && matches!(layer.sizing, LayerSizing::EquityShare(_)) && step.today.is_vix_expiry {
                 self.purchase(book, hedge, step, known, index, multiplier, Some(rule::LAYER_ROLL));
             } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
             {
@@ -320,7 +314,7 @@ impl BookAccount {
 
     /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
     pub(super) fn affordable<M: Marks>(
-        &self,
+        &mut self,
         book: &Book,
         step: &mut Step<'_, M>,
         layer: &HedgeLayer,

@@ -18,25 +18,32 @@ const DAYS_PER_MONTH: i32 = 30;
 impl BookAccount {
     /// Cash less requirements in cents, with the variation of futures that is not in cash yet (Reg-T account identity).
     pub(super) fn excess<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        let lots = self.layers.iter().flat_map(|layer| layer.lots.iter());
-        let variation = lots.filter(|lot| !step.legs.instrument(lot.slot).is_funded()).map(|lot| lot.value).sum();
-        excess_cents(&AccountInput {
+        self.requirement_and_excess(book, step).1
+    }
+
+    /// What positions reserve, and the excess over it.
+    pub(super) fn requirement_and_excess<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> (i64, i64) {
+        let (mut initial, mut variation) = (0, 0);
+        for lot in self.layers.iter().flat_map(|layer| layer.lots.iter()) {
+            if !step.legs.cents(lot.slot).is_funded {
+                initial += self.futures_margin(book, step, lot);
+                variation += lot.value;
+            }
+        }
+        let condors = self.condor_requirement();
+        let excess = excess_cents(&AccountInput {
             cash_cents: self.account.cash,
             // Premiums of long options have left the cash already.
             long_cost_cents: 0,
-            payoff_requirement_cents: self.condor_requirement(),
-            vx_initial_cents: self.futures_requirement(book, step),
+            payoff_requirement_cents: condors,
+            vx_initial_cents: initial,
             vx_variation_cents: variation,
-        })
+        });
+        (condors + initial, excess)
     }
 
     pub(super) fn condor_requirement(&self) -> i64 {
         self.condors.iter().map(|condor| condor.requirement).sum()
-    }
-
-    pub(super) fn futures_requirement<M: Marks>(&self, book: &Book, step: &Step<'_, M>) -> i64 {
-        let lots = self.layers.iter().flat_map(|layer| layer.lots.iter());
-        lots.map(|lot| self.futures_margin(book, step, lot)).sum()
     }
 
     /// Initial margin of a lot of futures in cents; nothing for what is paid in full.

@@ -13,21 +13,25 @@ mod recycling;
 mod settle;
 mod sleeve;
 mod tactics;
+mod tally;
+
+use tally::Tally;
 
 use crate::book::Book;
+use crate::calendar::listed::Today;
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::OrderKind;
-use crate::engine::ledger::{Account, Lot, bucket, unit_cents};
-use crate::engine::legs::LegTable;
+use crate::engine::ledger::{Account, Lot, bucket};
+use crate::engine::legs::{LegMark, LegTable};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
-use crate::instrument::{CENTS_PER_USD, Day, Instrument};
+use crate::instrument::{Day, Instrument};
 use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
+use crate::math;
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::signals::Reading;
-use crate::statistics::DrawdownTracker;
 
 /// What all accounts of a path share on one step.
 pub struct Step<'a, M: Marks> {
@@ -39,16 +43,38 @@ pub struct Step<'a, M: Marks> {
     pub marks: &'a mut M,
     /// Legs of the block.
     pub legs: &'a mut LegTable,
+    /// What schedules ask of the day.
+    pub today: &'a Today,
+    /// Growth of cash since the step before.
+    pub growth: &'a mut Growth,
+    /// The step before; `None` on the first.
+    pub before: Option<&'a MarketState>,
     /// AM settlement of SPX options; asked for only where a leg of the path has reached its expiry day.
     pub spx_settlement: SettlementValue,
     /// Settlement of VIX derivatives; as above.
     pub vix_settlement: SettlementValue,
-    /// Annualised 20-session volatility of the path up to its last close, decimal.
+    /// Annualised 20-session volatility of the path up to the last close that the step before knew, decimal.
     pub realised_vol: f64,
     /// Signals and phase of the path on this step.
     pub signals: &'a Reading,
     /// Where a recorded path writes.
     pub record: Option<&'a mut Record>,
+}
+
+/// exp(x) - 1 of the latest x: accounts of one market share it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Growth {
+    exponent: f64,
+    value: f64,
+}
+
+impl Growth {
+    fn of(&mut self, exponent: f64) -> f64 {
+        if exponent.to_bits() != self.exponent.to_bits() {
+            *self = Self { exponent, value: math::exp_m1(exponent) };
+        }
+        self.value
+    }
 }
 
 /// An open condor.
@@ -101,18 +127,15 @@ struct Layer {
 type LayerChoice = (Vec<(Instrument, i64)>, Option<Day>);
 
 /// What was known on the step before: orders are decided on it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Snapshot {
     day: Day,
     seconds: i32,
     equity: i64,
     vix: f64,
     vix9d: f64,
-    rate: f64,
-    dividend_yield: f64,
     spot: f64,
     realised_vol: f64,
-    daily_range: f64,
     targets: Targets,
 }
 
@@ -126,8 +149,9 @@ pub struct BookAccount {
     rises: layer_rules::Rises,
     stranded: Vec<Lot>,
     index: Option<Lot>,
-    snapshot: Option<Snapshot>,
     targets: Targets,
+    /// Equity at the end of the step before.
+    known_equity: i64,
     next_position: i64,
     entered: Option<Day>,
     hedged: Option<Day>,
@@ -135,12 +159,9 @@ pub struct BookAccount {
     called: bool,
     collateral_contracts: i64,
     session_low_excess: i64,
-    /// In cents, which a double holds exactly.
-    drawdown: DrawdownTracker,
-    sessions: i64,
-    last_equity: i64,
-    outcome: Outcome,
-    pnl_row: Vec<i64>,
+    tally: Tally,
+    /// Buckets at the latest close of a recorded path.
+    recorded_pnl: Vec<i64>,
     sleeve: sleeve::Sleeve,
     /// Credit and P&L of closed condors in cents.
     closed_credit: i64,
@@ -163,8 +184,8 @@ impl BookAccount {
             rises: layer_rules::Rises::new(book),
             stranded: Vec::new(),
             index: None,
-            snapshot: None,
             targets: Targets::base(n_layers),
+            known_equity: capital,
             next_position: 0,
             entered: None,
             hedged: None,
@@ -172,17 +193,8 @@ impl BookAccount {
             called: false,
             collateral_contracts: 0,
             session_low_excess: i64::MAX,
-            drawdown: DrawdownTracker::new(capital as f64),
-            sessions: 0,
-            last_equity: capital,
-            outcome: Outcome {
-                final_equity: capital,
-                min_excess: i64::MAX,
-                worst_session: i64::MAX,
-                pnl: vec![0; n_buckets],
-                ..Outcome::default()
-            },
-            pnl_row: Vec::new(),
+            tally: Tally::new(capital),
+            recorded_pnl: Vec::new(),
             sleeve: sleeve::Sleeve::default(),
             closed_credit: 0,
             closed_pnl: 0,
@@ -210,7 +222,8 @@ impl BookAccount {
         self.condors.iter().map(|condor| condor.contracts).sum()
     }
 
-    fn note<M: Marks>(&self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+    fn note<M: Marks>(&mut self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+        self.tally.incidents[kind as usize] += 1;
         if let Some(record) = step.record.as_deref_mut() {
             let (day, seconds) = (step.state.day, step.state.seconds);
             record.incidents.push(Incident { book: self.book_index, day, seconds, kind, value });
@@ -237,15 +250,14 @@ impl BookAccount {
         let Self { account, condors, layers, stranded, index, sleeve, .. } = self;
         let mut unmarked = 0;
         let mut mark = |lot: &mut Lot| {
-            let instrument = step.legs.instrument(lot.slot);
-            let quote = step.legs.quote(lot.slot);
-            if quote.mid.is_finite() {
-                account.mark(lot, instrument.is_funded(), unit_cents(instrument, quote.mid));
-                if !instrument.is_funded() && step.state.is_close {
-                    account.pay_variation(lot, unit_cents(instrument, quote.mid));
-                }
-            } else {
+            let LegMark { cents, is_funded } = step.legs.cents(lot.slot);
+            let Some(cents) = cents else {
                 unmarked += 1;
+                return;
+            };
+            account.mark(lot, is_funded, cents);
+            if !is_funded && step.state.is_close {
+                account.pay_variation(lot, cents);
             }
         };
         condors.iter_mut().flat_map(|condor| condor.lots.iter_mut()).for_each(&mut mark);
@@ -256,6 +268,9 @@ impl BookAccount {
         }
         let (state, path) = (step.state, step.path);
         let extreme = |column: &[f64]| column.get(path).copied().filter(|x| x.is_finite()).unwrap_or(state.spot[path]);
+        if self.condors.is_empty() {
+            return;
+        }
         let (low, high) = (extreme(&state.low).min(state.spot[path]), extreme(&state.high).max(state.spot[path]));
         for condor in &mut self.condors {
             if condor.opened < state.day {
@@ -267,7 +282,18 @@ impl BookAccount {
 
     /// Fills what was decided before: closings, rolls, purchases, entries, rebalancing.
     pub fn execute<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
-        let Some(known) = self.snapshot.take() else { return };
+        let Some(before) = step.before else { return };
+        let known = Snapshot {
+            day: before.day,
+            seconds: before.seconds,
+            equity: self.known_equity,
+            vix: before.vix_quoted[step.path],
+            vix9d: before.vix9d[step.path],
+            spot: before.spot[step.path],
+            realised_vol: step.realised_vol,
+            // Nothing decides before the step is concluded.
+            targets: std::mem::take(&mut self.targets),
+        };
         if self.called {
             self.forced_close(book, step);
         }
@@ -298,18 +324,16 @@ impl BookAccount {
             self.enter(book, step, &known);
         }
         self.rebalance(book, step);
-        self.snapshot = Some(known);
+        self.targets = known.targets;
     }
 
     /// Margin, triggers and targets, on everything known at this step; what they want is done on the next.
     pub fn conclude<M: Marks, P: Policy>(&mut self, book: &Book, policy: &mut P, step: &mut Step<'_, M>) {
-        let requirement = self.condor_requirement() + self.futures_requirement(book, step);
-        let excess = self.excess(book, step);
+        let (requirement, excess) = self.requirement_and_excess(book, step);
         self.session_low_excess = self.session_low_excess.min(excess);
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {
             self.called = true;
-            self.outcome.margin_calls += 1;
             self.note(step, incident::MARGIN_CALL, excess as f64 / 100.0);
         }
         self.trigger_exits(book, step);
@@ -320,53 +344,19 @@ impl BookAccount {
             path: step.path,
             equity,
             open_contracts: self.open_contracts(),
-            realised_vol: step.realised_vol,
             signals: step.signals,
         };
         policy.decide(book, &view, &mut self.targets);
         self.plan_tactics(book, step);
-        let (state, path) = (step.state, step.path);
-        // The vector of the step before is used again.
-        let mut targets = self.snapshot.take().map_or_else(|| Targets::base(0), |known| known.targets);
-        targets.clone_from(&self.targets);
-        self.snapshot = Some(Snapshot {
-            day: state.day,
-            seconds: state.seconds,
-            equity,
-            vix: state.vix_quoted[path],
-            vix9d: state.vix9d[path],
-            rate: state.rate[path],
-            dividend_yield: state.dividend_yield[path],
-            spot: state.spot[path],
-            realised_vol: step.realised_vol,
-            daily_range: step.signals.daily_range,
-            targets,
-        });
-        if state.is_close {
+        self.known_equity = equity;
+        if step.state.is_close {
             self.close_session(step, equity, requirement);
         }
     }
 
     fn close_session<M: Marks>(&mut self, step: &mut Step<'_, M>, equity: i64, requirement: i64) {
-        let mut pnl = std::mem::take(&mut self.pnl_row);
-        self.account.take_pnl(&mut pnl);
-        let earned = equity - self.last_equity;
-        self.last_equity = equity;
-        self.drawdown.update(self.sessions, equity as f64);
-        self.sessions += 1;
-        let outcome = &mut self.outcome;
-        outcome.final_equity = equity;
-        outcome.hedge_pnl += self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum::<i64>();
-        outcome.min_excess = outcome.min_excess.min(self.session_low_excess);
-        outcome.worst_session = outcome.worst_session.min(earned);
-        let in_usd = |cents: i64| cents as f64 / CENTS_PER_USD;
-        let (all, excess) = (in_usd(earned), in_usd(earned - pnl[bucket::INTEREST as usize]));
-        outcome.squares += all * all;
-        outcome.excess_squares += excess * excess;
-        outcome.downside_squares += if excess < 0.0 { excess * excess } else { 0.0 };
-        for (total, cents) in outcome.pnl.iter_mut().zip(&pnl) {
-            *total += cents;
-        }
+        let excess = self.session_low_excess;
+        self.tally.close(&self.account.pnl, equity, requirement, excess, step.state.spot[step.path]);
         if let Some(record) = step.record.as_deref_mut() {
             let series: &mut BookSeries = &mut record.books[self.book_index as usize];
             series.equity.push(equity);
@@ -374,10 +364,12 @@ impl BookAccount {
             series.margin.push(requirement);
             series.excess.push(self.session_low_excess);
             series.open_contracts.push(self.condors.iter().map(|condor| condor.contracts).sum());
-            series.pnl.extend_from_slice(&pnl);
+            let now = &self.account.pnl;
+            self.recorded_pnl.resize(now.len(), 0);
+            series.pnl.extend(now.iter().zip(&self.recorded_pnl).map(|(now, before)| now - before));
+            self.recorded_pnl.copy_from_slice(now);
         }
         self.session_low_excess = i64::MAX;
-        self.pnl_row = pnl;
     }
 
     fn record_trade<M: Marks>(
@@ -389,14 +381,13 @@ impl BookAccount {
         position: i64,
         rule: u16,
     ) {
-        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
-        if bucket >= bucket::FIRST_LAYER {
-            self.outcome.hedge_costs += fill.fee_cents + slippage_cents;
-        }
         let hypothetical = bucket >= bucket::FIRST_LAYER && leg.quote.flags & flag::HYPOTHETICAL != 0;
         if hypothetical {
             self.note(step, incident::HYPOTHETICAL, leg.contracts as f64);
         }
+        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
+        let value = leg.contracts.abs() as f64 * fill.price.abs() * leg.instrument.multiplier();
+        self.tally.fill(bucket, fill.fee_cents + slippage_cents, value);
         if let Some(record) = step.record.as_deref_mut() {
             record.trades.push(Trade {
                 book: self.book_index,
@@ -422,13 +413,7 @@ impl BookAccount {
     }
 
     /// What is kept of this book.
-    pub fn outcome(&self) -> Outcome {
-        let drawdown = self.drawdown.clone().finish(self.sessions - 1);
-        Outcome {
-            max_drawdown: drawdown.usd as i64,
-            drawdown_fraction: drawdown.fraction,
-            drawdown_sessions: drawdown.sessions,
-            ..self.outcome.clone()
-        }
+    pub fn outcome(self) -> Outcome {
+        self.tally.outcome(self.account.pnl)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{BookAccount, Layer, Step};
 use crate::book::Book;
-use crate::engine::ledger::{bucket, unit_cents};
+use crate::engine::ledger::{bucket, rounded, unit_cents};
 use crate::engine::record::incident;
 use crate::instrument::{Day, Instrument, Settlement, YEAR_SECONDS};
 use crate::market::state::{SettlementSource, SettlementValue};
@@ -11,20 +11,24 @@ use crate::math;
 use crate::policy::rule;
 
 impl BookAccount {
-    /// Interest and dividends since the step before, then everything that has expired.
-    pub fn accrue_and_settle<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
-        if let Some(known) = &self.snapshot {
-            let years = step.state.length_seconds as f64 / YEAR_SECONDS;
-            if book.cash_earns_rate && known.rate.is_finite() {
-                let interest = (self.account.cash as f64 * math::exp_m1(known.rate * years)).round() as i64;
-                self.account.credit(bucket::INTEREST, interest);
-            }
-            if let Some(lot) = &self.index {
-                let held = (lot.contracts * unit_cents(Instrument::SpxIndex, known.spot)) as f64;
-                let dividend = (held * math::exp_m1(known.dividend_yield * years)).round() as i64;
-                self.account.credit(bucket::PORTFOLIO, dividend);
-            }
+    /// Interest and dividends since the step before.
+    pub fn accrue<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>) {
+        let Some(before) = step.before else { return };
+        let years = step.state.length_seconds as f64 / YEAR_SECONDS;
+        let rate = before.rate[step.path];
+        if book.cash_earns_rate && rate.is_finite() {
+            let interest = rounded(self.account.cash as f64 * step.growth.of(rate * years));
+            self.account.credit(bucket::INTEREST, interest);
         }
+        if let Some(lot) = &self.index {
+            let held = (lot.contracts * unit_cents(Instrument::SpxIndex, before.spot[step.path])) as f64;
+            let dividend = rounded(held * math::exp_m1(before.dividend_yield[step.path] * years));
+            self.account.credit(bucket::PORTFOLIO, dividend);
+        }
+    }
+
+    /// Everything that has expired.
+    pub fn settle<M: Marks>(&mut self, step: &mut Step<'_, M>) {
         self.settle_condors(step);
         self.settle_layers(step);
         if let Some(mut lot) = self.sleeve.lot {
@@ -92,7 +96,7 @@ impl BookAccount {
         }
     }
 
-    pub(super) fn note_settlement<M: Marks>(&self, step: &mut Step<'_, M>, expiry: Day, source: SettlementSource) {
+    pub(super) fn note_settlement<M: Marks>(&mut self, step: &mut Step<'_, M>, expiry: Day, source: SettlementSource) {
         match source {
             SettlementSource::Series | SettlementSource::Close | SettlementSource::Future => {}
             stand_in => self.note(step, incident::SETTLEMENT_PROXY, f64::from(stand_in as u8)),
