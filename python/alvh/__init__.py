@@ -48,6 +48,7 @@ _LAZY: dict[str, str] = {
     "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
+    "sweep": "alvh._sweep",
     "verify_log": "alvh.decisions",
 }
 _MODULES = frozenset(
@@ -63,8 +64,11 @@ _MODULES = frozenset(
         "marks",
         "policy",
         "presets",
+        "report",
+        "selection",
         "signals",
         "simulation",
+        "statistics",
     }
 )
 
