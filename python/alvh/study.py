@@ -14,6 +14,7 @@ from alvh._history_sample import ENDS, EVENTS, Event, HistorySample
 from alvh._path_sample import PathSample
 from alvh._study_text import COLUMN, kusd, line, plain, rows, shorten, text_table
 from alvh.errors import ConfigError
+from alvh.policy import CONDOR_SWITCHES
 
 if TYPE_CHECKING:
     import os
@@ -338,6 +339,60 @@ class Study:
             self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"])
         )
 
+    def explain(self, time: Any, book: str | None = None) -> str:
+        """Say in words what was decided on a day or at a time, and why.
+
+        Parameters
+        ----------
+        time : str, datetime.date or datetime.datetime
+            A day, or a time of day of it, New York.
+        book : str, optional
+            One book only.
+
+        Returns
+        -------
+        str
+            One line per decision: when, who, what, rule, and what it looked at.
+
+        Raises
+        ------
+        ConfigError
+            When `time` is no time or `book` names no book.
+        """
+        from alvh._explain import explain
+
+        return explain(self, time, book)
+
+    def decomposition(
+        self,
+        both: str = "adaptive",
+        condor: str = "unhedged_phased",
+        hedge: str = "adaptive_hedge",
+        base: str = "unhedged",
+    ) -> pd.DataFrame:
+        """Split the P&L difference of two books into condor-rule effect, hedge effect and interaction.
+
+        Parameters
+        ----------
+        both, condor, hedge, base : str
+            Books with the condor rules and the hedge, with the condor rules alone, with the hedge alone, with neither.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows ``total``, ``condor_rules``, ``hedge`` and ``interaction``, which sum to the total; columns ``pnl``
+            with its 95 % interval ``pnl_low``, ``pnl_high`` by the same resampled paths, and
+            ``expected_shortfall_95`` of the daily effect, all USD.
+
+        Raises
+        ------
+        ConfigError
+            When the study lacks one of the books.
+        """
+        from alvh._decomposition import decomposition
+
+        return decomposition(self, both, condor, hedge, base)
+
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.
 
@@ -439,6 +494,8 @@ class Study:
         """Whether a book differs from the base by nothing but its hedge."""
         configuration = self.raw["provenance"]["books"]
         own, base = (configuration[self.books.index(book)] for book in (name, self.base))
+        if _condor_rules(own) != _condor_rules(base):
+            return False
         return all(own[key] == base[key] for key in ("condor", "capital", "portfolio"))
 
     def sensitivity_lines(self) -> list[str]:
@@ -522,6 +579,15 @@ class Study:
 
     def _value(self, book: str, metric: str) -> float:
         return self._sample.value(book, metric)
+
+
+def _condor_rules(configuration: Mapping[str, Any]) -> Any:
+    """Rules of a book that change its condors."""
+    rules = configuration.get("rules") or {}
+    if "breakout" in rules:
+        return rules
+    adaptive = rules.get("adaptive", {})
+    return {name: adaptive[name] for name in CONDOR_SWITCHES if adaptive.get(name)}
 
 
 def _frozen(value: Any) -> Any:

@@ -197,6 +197,7 @@ fn condors<'py>(py: Python<'py>, record: &Record) -> PyResult<Bound<'py, PyDict>
         "max_loss_cents" => |row| row.max_loss_cents,
         "exit_rule" => |row| i32::from(row.rule),
         "double_breach" => |row| row.double_breach,
+        "chain" => |row| row.chain,
     ))
 }
 

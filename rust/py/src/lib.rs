@@ -16,6 +16,7 @@ mod margin;
 mod marks;
 mod model;
 mod order_flow;
+mod policy;
 mod pricing;
 mod signals;
 mod simulate;
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     margin::register(module)?;
     marks::register(module)?;
     model::register(module)?;
+    policy::register(module)?;
     pricing::register(module)?;
     signals::register(module)?;
     simulate::register(module)?;

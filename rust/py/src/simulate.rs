@@ -105,7 +105,8 @@ fn simulate_books<'py>(
     let set = set.into_py_result(py)?;
     let names = bucket_names(&books);
     let shard = Shard { first_path, n_paths, seed, recorded: record_paths };
-    let run = |go_on: &mut dyn FnMut() -> bool| study::simulate(&market, &world, &books, &shard, n_jobs, set, go_on);
+    let run =
+        |go_on: &mut dyn FnMut() -> bool| study::simulate(&market, &world, &books, &shard, None, n_jobs, set, go_on);
     let result = door::enter(py, run)?;
     let outcomes = PyDict::new(py);
     let shape = [books.len(), n_paths];

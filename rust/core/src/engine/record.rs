@@ -5,7 +5,7 @@ use crate::instrument::{Day, Instrument};
 use crate::statistics::METRICS;
 
 /// Incidents that a result must mention; a result refers to them by index.
-pub const INCIDENTS: [&str; 15] = [
+pub const INCIDENTS: [&str; 16] = [
     "margin_call",
     "forced_close",
     "entry_skipped_credit",
@@ -21,6 +21,7 @@ pub const INCIDENTS: [&str; 15] = [
     "settlement_late",
     "unmarked_leg",
     "hypothetical_hedge",
+    "caps_bind",
 ];
 
 /// Index into [`INCIDENTS`].
@@ -55,6 +56,8 @@ pub mod incident {
     pub const UNMARKED: u16 = 13;
     /// A hedge trade before its instrument was listed.
     pub const HYPOTHETICAL: u16 = 14;
+    /// The caps cut the hedge in a calm session, to this share.
+    pub const CAPS_BIND: u16 = 15;
 }
 
 /// A fill.

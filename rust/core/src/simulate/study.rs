@@ -1,6 +1,6 @@
 //! All books on the same simulated paths: blocks of paths on threads owned by the call, outcomes by path.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::InstructionSet;
 use super::workers;
@@ -11,8 +11,13 @@ use crate::engine::{self, RunOptions, bucket_names};
 use crate::error::{Error, Result};
 use crate::market::model::MarketConfig;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
+use crate::marks::model::ModelMarks;
 use crate::marks::surface::SurfaceMarks;
 use crate::policy::StaticPolicy;
+use crate::pricing::tables::ModelTables;
+
+/// Markets whose tables a process keeps.
+const KEPT_TABLES: usize = 3;
 
 /// Which paths of a world to run: shards of a study differ in this only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +90,7 @@ pub struct ShardResult {
 struct Collected {
     result: ShardResult,
     /// The failure of the block with the lowest number.
-    failure: Option<(u64, Error)>,
+    failure: Option<(usize, Error)>,
 }
 
 /// A block that panicked leaves nothing half written: it is put in as a whole.
@@ -93,16 +98,36 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs all books over the paths of a shard.
+/// The tables of a market; the last few are kept for the process, since shards of a study come one after the other.
 ///
 /// # Errors
-/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`] and of the engine; interrupted when
-/// `go_on` says so.
+/// Those of [`ModelTables::build`].
+pub fn tables_of(market: &MarketConfig, threads: usize, go_on: &mut dyn FnMut() -> bool) -> Result<Arc<ModelTables>> {
+    static BUILT: Mutex<Vec<(String, Arc<ModelTables>)>> = Mutex::new(Vec::new());
+    let hash = market.hash();
+    if let Some((_, tables)) = lock(&BUILT).iter().find(|built| built.0 == hash) {
+        return Ok(tables.clone());
+    }
+    let tables = Arc::new(ModelTables::build(market, threads, go_on)?);
+    let mut built = lock(&BUILT);
+    if built.len() == KEPT_TABLES {
+        built.remove(0);
+    }
+    built.push((hash, tables.clone()));
+    Ok(tables)
+}
+
+/// Runs all books over the paths of a shard. `tables` are those of the market; `None` builds them where they are needed.
+///
+/// # Errors
+/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`], [`tables_of`] and of the engine;
+/// interrupted when `go_on` says so.
 pub fn simulate(
     market: &MarketConfig,
     world: &World,
     books: &[Book],
     shard: &Shard,
+    tables: Option<Arc<ModelTables>>,
     threads: usize,
     set: InstructionSet,
     go_on: &mut dyn FnMut() -> bool,
@@ -113,15 +138,18 @@ pub fn simulate(
     let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets);
     let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
     world.check_size(shard.n_paths, numbers, n_books, recorded)?;
+    let tables = match (world.marks, tables) {
+        (MarkKind::Surface, _) => None,
+        (MarkKind::Model, Some(tables)) => Some(tables),
+        (MarkKind::Model, None) => Some(tables_of(market, threads, go_on)?),
+    };
     let agenda = Agenda::new(market, world);
+    let common = Common { world, books, agenda: &agenda, tables, shard, set };
     let outcomes = Outcomes::new(n_books, n_buckets, shard.n_paths);
     let collected = Mutex::new(Collected { result: ShardResult { outcomes, ..ShardResult::default() }, failure: None });
     let blocks = (0..shard.n_paths).step_by(LANES);
     workers::run(threads, blocks, go_on, |first, alive| {
-        let n = LANES.min(shard.n_paths - first);
-        let first_path = shard.first_path.wrapping_add(first as u64);
-        let mut source = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
-        let answer = run_block(world, &mut source, books, first_path, shard.recorded, alive);
+        let answer = common.run(first, alive);
         let mut collected = lock(&collected);
         match answer {
             Ok(partial) => {
@@ -135,9 +163,9 @@ pub fn simulate(
                 collected.result.clamped += partial.clamped;
             }
             Err(error) => {
-                let earlier = collected.failure.as_ref().is_none_or(|(block, _)| first_path < *block);
+                let earlier = collected.failure.as_ref().is_none_or(|(block, _)| first < *block);
                 if earlier && error != Error::Interrupted {
-                    collected.failure = Some((first_path, error));
+                    collected.failure = Some((first, error));
                 }
             }
         }
@@ -150,18 +178,32 @@ pub fn simulate(
     Ok(result)
 }
 
-fn run_block(
-    world: &World,
-    source: &mut SimulatedSource<'_>,
-    books: &[Book],
-    first_path: u64,
-    recorded: u64,
-    alive: &mut dyn FnMut() -> bool,
-) -> Result<Partial> {
-    let options = RunOptions { recorded, scan_portfolio: false };
-    match world.marks {
-        MarkKind::Surface => {
-            engine::run(source, &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, options, alive)
+/// What all blocks of a call have in common.
+struct Common<'a> {
+    world: &'a World,
+    books: &'a [Book],
+    agenda: &'a Agenda,
+    tables: Option<Arc<ModelTables>>,
+    shard: &'a Shard,
+    set: InstructionSet,
+}
+
+impl Common<'_> {
+    /// Runs the block of paths that begins with the shard's path `first`.
+    fn run(&self, first: usize, alive: &mut dyn FnMut() -> bool) -> Result<Partial> {
+        let shard = self.shard;
+        let n = LANES.min(shard.n_paths - first);
+        let first_path = shard.first_path.wrapping_add(first as u64);
+        let mut source = SimulatedSource::new(self.agenda, shard.seed, first_path, n, self.set);
+        let options = RunOptions { recorded: shard.recorded, scan_portfolio: false };
+        let policy = &mut StaticPolicy;
+        match &self.tables {
+            None => engine::run(&mut source, &mut SurfaceMarks::new(), policy, self.books, first_path, options, alive),
+            Some(tables) => {
+                let mut marks =
+                    ModelMarks::new(tables.clone()).with_clock(self.world.clock()).with_overlay(self.world.overlay);
+                engine::run(&mut source, &mut marks, policy, self.books, first_path, options, alive)
+            }
         }
     }
 }

@@ -41,7 +41,8 @@ impl BookAccount {
 
     pub(super) fn enter<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, known: &Snapshot) {
         let Some(rule) = &book.condor else { return };
-        if !self.entry_due(rule.entry, step.today) {
+        let at_once = self.tactics.as_ref().is_some_and(|tactics| tactics.enter_now);
+        if !at_once && !self.entry_due(rule.entry, step.today) {
             return;
         }
         if !known.targets.entries_open {

@@ -20,7 +20,6 @@ impl BookAccount {
     /// Decides on normalising, recycling, the ladder or a change of sizes; at most one of them a bar.
     pub(super) fn plan_hedge<M: Marks>(
         &mut self,
-        book: &Book,
         config: &AdaptivePolicy,
         hedge: &LayeredHedge,
         tactics: &mut Tactics,
@@ -29,7 +28,7 @@ impl BookAccount {
         let Some(cause) = tactics.memory.cause else { return };
         let (day, seconds) = (step.state.day, step.state.seconds);
         let admitted = |tactics: &Tactics| tactics.memory.limits.admits(config, cause, day, seconds);
-        if self.plan_recycling(book, config, hedge, tactics, step, cause) {
+        if self.plan_recycling(config, hedge, tactics, step, cause) {
             return;
         }
         if tactics.memory.wanted == tactics.memory.applied {
@@ -164,7 +163,7 @@ impl BookAccount {
                 sign * unit_cents(instrument, price) + self.most_fee(book, step, instrument, price, 1)
             })
             .sum();
-        let free = (self.excess(book, step) + sold).max(0);
+        let free = (self.excess(book, step) - self.sleeve.cash + sold).max(0);
         self.within_cash(step, wanted, 0, free / each.max(1))
     }
 
@@ -175,7 +174,7 @@ impl BookAccount {
             return wanted;
         }
         let each = self.unit_cost(book, step, index);
-        let free = self.excess(book, step).max(0);
+        let free = (self.excess(book, step) - self.sleeve.cash).max(0);
         self.within_cash(step, wanted, held, free / each.max(1))
     }
 
@@ -201,6 +200,18 @@ impl BookAccount {
                 sign * unit_cents(instrument, price) + self.most_fee(book, step, instrument, price, 1)
             })
             .sum()
+    }
+
+    /// The most that one contract can cost in cents.
+    pub(super) fn most_cost<M: Marks>(
+        &self,
+        book: &Book,
+        step: &Step<'_, M>,
+        instrument: Instrument,
+        quote: &Quote,
+    ) -> i64 {
+        let price = quote.mid + quote.half_spread * book.costs.spread_scale + TICK_ROOM;
+        unit_cents(instrument, price) + self.most_fee(book, step, instrument, price, 1)
     }
 
     fn most_fee<M: Marks>(

@@ -1,7 +1,9 @@
 //! One account on one path: settles, marks, trades and decides, step by step.
 
+mod caps;
 mod condor;
 mod condor_tactics;
+mod controls;
 mod hedge_tactics;
 mod index;
 mod layer_rules;
@@ -9,6 +11,7 @@ mod layers;
 mod margin;
 mod recycling;
 mod settle;
+mod sleeve;
 mod tactics;
 mod tally;
 
@@ -133,6 +136,7 @@ struct Snapshot {
     vix9d: f64,
     spot: f64,
     realised_vol: f64,
+    daily_range: f64,
     targets: Targets,
 }
 
@@ -149,6 +153,7 @@ pub struct BookAccount {
     targets: Targets,
     /// Equity at the end of the step before.
     known_equity: i64,
+    known_range: f64,
     next_position: i64,
     entered: Option<Day>,
     hedged: Option<Day>,
@@ -159,6 +164,10 @@ pub struct BookAccount {
     tally: Tally,
     /// Buckets at the latest close of a recorded path.
     recorded_pnl: Vec<i64>,
+    sleeve: sleeve::Sleeve,
+    /// Credit and P&L of closed condors in cents.
+    closed_credit: i64,
+    closed_pnl: i64,
     /// What the adaptive rules remember; `None` in books without them.
     tactics: Option<Box<tactics::Tactics>>,
 }
@@ -167,7 +176,7 @@ impl BookAccount {
     /// A book before its first step. `layer_buckets` are the P&L buckets of its layers.
     pub fn new(book_index: u32, book: &Book, layer_buckets: Vec<u16>, n_buckets: usize) -> Self {
         let capital = (book.capital * 100.0).round() as i64;
-        let n_layers = layer_buckets.len();
+        let n_layers = book.hedge.as_ref().map_or(0, |hedge| hedge.layers.len());
         Self {
             book_index,
             account: Account::new(capital, n_buckets),
@@ -179,6 +188,7 @@ impl BookAccount {
             index: None,
             targets: Targets::base(n_layers),
             known_equity: capital,
+            known_range: f64::NAN,
             next_position: 0,
             entered: None,
             hedged: None,
@@ -188,6 +198,9 @@ impl BookAccount {
             session_low_excess: i64::MAX,
             tally: Tally::new(capital),
             recorded_pnl: Vec::new(),
+            sleeve: sleeve::Sleeve::default(),
+            closed_credit: 0,
+            closed_pnl: 0,
             tactics: tactics::Tactics::new(book),
         }
     }
@@ -200,7 +213,7 @@ impl BookAccount {
     fn lots(&self) -> impl Iterator<Item = &Lot> {
         let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
         let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
-        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter()).chain(self.sleeve.lot.iter())
     }
 
     /// Everything held: contract and signed number.
@@ -237,7 +250,7 @@ impl BookAccount {
 
     /// Marks everything held at the quotes of the step.
     pub fn mark<M: Marks>(&mut self, step: &mut Step<'_, M>) {
-        let Self { account, condors, layers, stranded, index, .. } = self;
+        let Self { account, condors, layers, stranded, index, sleeve, .. } = self;
         let mut unmarked = 0;
         let mut mark = |lot: &mut Lot| {
             let LegMark { cents, is_funded } = step.legs.cents(lot.slot);
@@ -252,7 +265,7 @@ impl BookAccount {
         };
         condors.iter_mut().flat_map(|condor| condor.lots.iter_mut()).for_each(&mut mark);
         layers.iter_mut().flat_map(|layer| layer.lots.iter_mut()).for_each(&mut mark);
-        stranded.iter_mut().chain(index.iter_mut()).for_each(&mut mark);
+        stranded.iter_mut().chain(index.iter_mut()).chain(sleeve.lot.iter_mut()).for_each(&mut mark);
         if unmarked > 0 {
             self.note(step, incident::UNMARKED, f64::from(unmarked));
         }
@@ -281,6 +294,7 @@ impl BookAccount {
             vix9d: before.vix9d[step.path],
             spot: before.spot[step.path],
             realised_vol: step.realised_vol,
+            daily_range: self.known_range,
             // Nothing decides before the step is concluded.
             targets: std::mem::take(&mut self.targets),
         };
@@ -339,6 +353,7 @@ impl BookAccount {
         policy.decide(book, &view, &mut self.targets);
         self.plan_tactics(book, step);
         self.known_equity = equity;
+        self.known_range = step.signals.daily_range;
         if step.state.is_close {
             self.close_session(step, equity, requirement);
         }
