@@ -62,6 +62,7 @@ _MODULES = frozenset(
         "ignition",
         "marks",
         "policy",
+        "presets",
         "signals",
         "simulation",
     }

@@ -218,11 +218,28 @@ def policy_multipliers(
 def policy_rules() -> list[str]: ...
 def check_part(class_: str, json: str, /) -> None: ...
 def book_hash(json: str) -> str: ...
+
+class ModelTables:
+    @staticmethod
+    def build(json: str, threads: int) -> ModelTables: ...
+    @staticmethod
+    def from_bytes(json: str, bytes: bytes) -> ModelTables: ...
+    @staticmethod
+    def key(json: str) -> str: ...
+    def to_bytes(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
+
 def backtest(
-    history: HistorySource, books: Sequence[str], chain: ChainStore | None, scan_portfolio: bool = False
+    history: HistorySource,
+    books: Sequence[str],
+    chain: ChainStore | None,
+    scan_portfolio: bool = False,
+    tables: ModelTables | None = None,
+    overlay: bool = False,
 ) -> dict[str, Any]: ...
-def note_levels(history: HistorySource) -> NDArray[np.float64]: ...
-def surface_rows(
+def note_levels(history: HistorySource, tables: ModelTables | None = None) -> NDArray[np.float64]: ...
+def smile_rows(
     history: HistorySource,
     day: NDArray[np.int32],
     expiry: NDArray[np.int32],
@@ -230,6 +247,8 @@ def surface_rows(
     right: str,
     product: str,
     time: str,
+    tables: ModelTables | None = None,
+    overlay: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
 
 # Signals.
@@ -296,6 +315,7 @@ def simulate(
     n_jobs: int,
     record_paths: int,
     instruction_set: str | None = None,
+    tables: ModelTables | None = None,
 ) -> dict[str, Any]: ...
 
 # Tapes (rust/py/src/tape.rs).

@@ -254,7 +254,9 @@ def merge(*studies: Study) -> Study:
         raise ConfigError("RUN035", "merge", "studies", "none", "at least one simulated Study")
     chunk = merge_chunks(study.raw["chunk"] for study in studies)
     first = studies[0].raw
-    run = {key: sum(study.quality["run"].get(key, 0) for study in studies) for key in studies[0].quality["run"]}
+    run = {
+        key: sum(study.quality["run"].get(key, 0) for study in studies) for key in studies[0].quality["run"]
+    }
     return _study(chunk, first["configuration"], run, first["use_controls"])
 
 

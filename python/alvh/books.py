@@ -187,7 +187,7 @@ class HedgeLayer(Part):
         Instead of `weight`: rows (level of the VIX future [points], share of equity spent on premium); the first row
         whose level the future does not exceed applies. Evaluated on VIX expiry days.
     strike_offset : float or None
-        Strike this many points above the VIX future of the same expiry, instead of `delta`.
+        Strike this many points above VIX, instead of `delta`.
     strike_level : float or None
         Strike level [points], instead of `delta`.
     notional_share : float or None

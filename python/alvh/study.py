@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -294,6 +293,19 @@ class Study:
         """Daily P&L, sessions x books, USD; of a simulation that of the recorded paths."""
         return self._sample.pnl()
 
+    def returns(self) -> pd.DataFrame:
+        """Daily returns for libraries of performance statistics such as quantstats and pyfolio.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Sessions x books, P&L over the equity of the evening before as a fraction; NaN once an account is lost. Of
+            a simulation (path, session) x books of the recorded paths.
+        """
+        pnl, equity = self.pnl, self.equity()
+        before = equity - pnl
+        return pnl / before.where(before > 0.0)
+
     @property
     def drawdown(self) -> pd.DataFrame:
         """Fall from the highest equity so far as a fraction of it, sessions x books; recorded paths as in `pnl`."""
@@ -555,21 +567,9 @@ class Study:
         return self.table()
 
     def _repr_html_(self) -> str:
-        columns = {name: column.tolist() for name, column in self.summary().items()}
-        head = "".join(f"<th>{escape(book)}</th>" for book in self.books)
-        body = [f"<tr><th></th>{head}</tr>"]
-        for name, label, factor, digits in self._sample.rows:
-            if name not in self._sample.brief:
-                continue
-            cells = [
-                self._sample.cell([columns[f"{name}{end}"][book] for end in ENDS], factor, digits)
-                for book in range(len(self.books))
-            ]
-            row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            body.append(f"<tr><th>{escape(label)}</th>{row}</tr>")
-        caption = self._sample.caption()
-        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
-        return f"<table><caption>{escape(caption)}</caption>{''.join(body)}</table>{sentences}"
+        from alvh._notebook import notebook_html
+
+        return notebook_html(self)
 
     # --- inside ------------------------------------------------------------------------------------
 

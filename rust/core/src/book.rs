@@ -164,7 +164,7 @@ pub struct HedgeLayer {
     pub dte: i32,
     /// Forward delta of the strike.
     pub delta: f64,
-    /// Strike in points above the future of the same expiry, instead of `delta`.
+    /// Strike in points above VIX, instead of `delta`.
     pub strike_offset: Option<f64>,
     /// Strike level in points, instead of `delta`.
     pub strike_level: Option<f64>,

@@ -63,6 +63,18 @@ pub enum Domain {
     ModelJumps = 22,
     /// Highest and lowest price between two steps of the market model.
     ModelExtremes = 23,
+    /// Which episodes a session has.
+    Episodes = 40,
+    /// Price between two closes on a day with an episode.
+    Bridge = 41,
+    /// False alarms of an order book.
+    FairAlarm = 42,
+    /// Noise of the quick ratio.
+    FairQuickRatio = 43,
+    /// Noise of the breadth of the market.
+    FairBreadth = 44,
+    /// Which fast moves an order book's alarm finds.
+    FairMoves = 45,
 }
 
 /// An endless sequence of random numbers, fixed by (seed, domain, stream).
@@ -79,6 +91,11 @@ impl Stream {
     pub fn new(seed: u64, domain: Domain, stream: u64) -> Self {
         let counter = [0, domain as u32, stream as u32, (stream >> 32) as u32];
         Self { key: [seed as u32, (seed >> 32) as u32], counter, block: [0; 4], used: 4 }
+    }
+
+    /// The same sequence from its block `position` on.
+    pub fn starting_at(self, position: u32) -> Self {
+        Self { counter: [position, self.counter[1], self.counter[2], self.counter[3]], used: 4, ..self }
     }
 
     /// Four numbers at once, the block at `position`; does not move the stream.

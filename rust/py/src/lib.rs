@@ -23,6 +23,7 @@ mod simulate;
 mod statistics;
 mod surface;
 mod surface_vix;
+mod tables;
 mod tape;
 
 use pyo3::prelude::*;
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     statistics::register(module)?;
     surface::register(module)?;
     surface_vix::register(module)?;
+    tables::register(module)?;
     tape::register(module)?;
     dbn::register(module)?;
     feeds::register(module)?;

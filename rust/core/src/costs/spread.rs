@@ -29,7 +29,7 @@ const VX_STRESS: f64 = 0.15;
 /// VIX at which the multiplier is one.
 const CALM_VIX: f64 = 12.0;
 /// Elasticity of spreads to VIX: 3.2 times as wide at a VIX of 33 (week of 2018-02-05).
-const VIX_ELASTICITY: f64 = 1.15;
+pub const VIX_ELASTICITY: f64 = 1.15;
 /// Half-spread of the note and of an index fund, as a share of the price: one cent on a 50 USD share.
 const SHARE_FRACTION: f64 = 1e-4;
 

@@ -6,7 +6,7 @@
 use crate::instrument::{Instrument, OPEN_SECONDS, years_between};
 use crate::margin::portfolio::{requirement_cents, scenario_grid, scenario_scan, vix_shock_at};
 use crate::market::MarketState;
-use crate::market::state::ModelColumns;
+use crate::market::state::{EpisodeColumns, ModelColumns};
 use crate::marks::surface::SurfaceMarks;
 use crate::marks::{LegBatch, Marks, Quote};
 
@@ -84,6 +84,7 @@ fn alone(state: &MarketState, path: usize) -> MarketState {
         vx_price: (0..state.vx_expiry.len()).map(|i| state.vx_price[i * n + path]).collect(),
         // The surface reads neither the model's state nor signals.
         model: ModelColumns::default(),
+        episode: EpisodeColumns::default(),
         signals: Vec::new(),
         flags: state.flags,
     }

@@ -1,4 +1,4 @@
-//! Random variates of the order flow, from one counter-based stream.
+//! Random variates from one counter-based stream.
 
 use crate::math::{exp, ln, pow};
 use crate::rng::{Domain, Stream};
@@ -14,6 +14,11 @@ impl Draw {
     /// The variates of (seed, domain, stream).
     pub fn new(seed: u64, domain: Domain, stream: u64) -> Self {
         Self { stream: Stream::new(seed, domain, stream), spare: f64::NAN }
+    }
+
+    /// The same variates from block `position` of the stream on.
+    pub fn starting_at(seed: u64, domain: Domain, stream: u64, position: u32) -> Self {
+        Self { stream: Stream::new(seed, domain, stream).starting_at(position), spare: f64::NAN }
     }
 
     /// Uniform in the open interval (0, 1), on a grid of 2^-52.
@@ -85,6 +90,32 @@ impl Draw {
         pow(self.uniform(), -1.0 / exponent)
     }
 
+    /// Gamma of this shape and scale 1 (Marsaglia, Tsang 2000, doi:10.1145/358407.358414).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let root = pow(self.uniform(), 1.0 / shape);
+            return root * self.gamma(shape + 1.0);
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let z = self.normal();
+            let root = 1.0 + c * z;
+            if root > 0.0 {
+                let v = root * root * root;
+                if ln(self.uniform()) < 0.5 * z * z + d - d * v + d * ln(v) {
+                    return d * v;
+                }
+            }
+        }
+    }
+
+    /// Beta of these shapes.
+    pub fn beta(&mut self, a: f64, b: f64) -> f64 {
+        let x = self.gamma(a);
+        x / (x + self.gamma(b))
+    }
+
     /// Number of failures before a success, mean `mean`.
     #[inline]
     pub fn geometric(&mut self, mean: f64) -> i64 {
@@ -130,5 +161,14 @@ mod tests {
         assert!((mean_of(&mut |d| d.geometric(2.0) as f64) - 2.0).abs() < error * 2.45);
         assert!((mean_of(&mut |d| d.poisson(1.5) as f64) - 1.5).abs() < error * 1.225);
         assert!((mean_of(&mut |d| d.pareto(4.0)) - 4.0 / 3.0).abs() < error * 0.472);
+        assert!((mean_of(&mut |d| d.gamma(2.5)) - 2.5).abs() < error * 1.582);
+        assert!((mean_of(&mut |d| d.gamma(0.5)) - 0.5).abs() < error * 0.708);
+        // Beta(3, 5): mean 3/8, variance 15/576; its square has mean 1/6.
+        assert!((mean_of(&mut |d| d.beta(3.0, 5.0)) - 0.375).abs() < error * 0.162);
+        let square = |d: &mut Draw| {
+            let x = d.beta(3.0, 5.0);
+            x * x
+        };
+        assert!((mean_of(&mut { square }) - 1.0 / 6.0).abs() < error * 0.135);
     }
 }

@@ -8,6 +8,8 @@
 //! ([`BusinessClock`]); cash earns interest by the calendar (ACT/365F), as in history.
 #![allow(clippy::needless_range_loop, reason = "the same lane of many arrays")]
 
+pub mod intraday;
+
 use alvh_simd::{InstructionSet, Kernel};
 
 use super::clock::{BusinessClock, SESSIONS_PER_YEAR};
@@ -133,28 +135,28 @@ struct Range<const N: usize> {
 
 /// A block of paths of the model.
 #[derive(Debug)]
-pub struct SimulatedSource<'a> {
+pub struct SimulatedSource<'a, const N: usize = LANES> {
     agenda: &'a Agenda,
     set: InstructionSet,
     n_paths: usize,
-    start: Box<Block<LANES>>,
-    block: Box<Block<LANES>>,
-    observed: Box<Observed<LANES>>,
-    range: Box<Range<LANES>>,
+    start: Box<Block<N>>,
+    block: Box<Block<N>>,
+    observed: Box<Observed<N>>,
+    range: Box<Range<N>>,
     /// Steps made.
     done: usize,
 }
 
-impl<'a> SimulatedSource<'a> {
-    /// Paths `first_path`, ... of a run, at most [`LANES`] of them.
+impl<'a, const N: usize> SimulatedSource<'a, N> {
+    /// Paths `first_path`, ... of a run, at most `N` of them.
     pub fn new(agenda: &'a Agenda, seed: u64, first_path: u64, n_paths: usize, set: InstructionSet) -> Self {
         let draws = Draws { seed, antithetic: agenda.antithetic };
         let start = Box::new(Block::new(&agenda.dynamics, draws, first_path));
-        let zero = [0.0; LANES];
+        let zero = [0.0; N];
         Self {
             agenda,
             set,
-            n_paths: n_paths.min(LANES),
+            n_paths: n_paths.min(N),
             block: start.clone(),
             start,
             observed: Box::new(Observed { spot: zero, vix: zero, others: [zero; 3], intensity: zero }),
@@ -281,7 +283,7 @@ fn constant(column: &mut Vec<f64>, n: usize, value: f64) {
     column.resize(n, value);
 }
 
-impl MarketSource for SimulatedSource<'_> {
+impl<const N: usize> MarketSource for SimulatedSource<'_, N> {
     fn n_paths(&self) -> usize {
         self.n_paths
     }
@@ -331,6 +333,7 @@ impl MarketSource for SimulatedSource<'_> {
         copy(&mut state.model.v1, &self.block.v1[..n]);
         copy(&mut state.model.v2, &self.block.v2[..n]);
         copy(&mut state.model.intensity, &self.observed.intensity[..n]);
+        state.episode.clear();
         state.vx_expiry.clear();
         state.vx_price.clear();
         state.signals.clear();

@@ -1,6 +1,7 @@
 //! One step of the market for a block of paths, in structure-of-arrays form.
 
 use crate::instrument::Day;
+use crate::math::exp;
 
 /// Facts about a step that must reach the result: bits of [`MarketState::flags`].
 pub mod flag {
@@ -27,6 +28,31 @@ pub struct ModelColumns {
     pub v2: Vec<f64>,
     /// Jump intensity a year under the pricing measure.
     pub intensity: Vec<f64>,
+}
+
+/// Calendar days of a month of a VIX future's life.
+const MONTH: f64 = 365.0 / 12.0;
+
+/// What an episode does to marks beside the hidden state, one value a path; empty outside of episodes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EpisodeColumns {
+    /// What it adds to the fast variance for minutes: options on the index are marked with it.
+    pub transient: Vec<f64>,
+    /// VIX without that, points: derivatives on VIX are marked from it and follow the rest in part.
+    pub vix_state: Vec<f64>,
+    /// Shock on the first two VIX futures by the rebalancing of exchange-traded products, log points.
+    pub rebalancing: Vec<f64>,
+    /// Relative move of the first, second, ... future over that of VIX from `vix_state`.
+    pub shares: [f64; 7],
+}
+
+impl EpisodeColumns {
+    /// No episode.
+    pub fn clear(&mut self) {
+        for column in [&mut self.transient, &mut self.vix_state, &mut self.rebalancing] {
+            column.clear();
+        }
+    }
 }
 
 /// The state of the market at one step, for `n_paths` paths. History is a block of one path.
@@ -77,6 +103,8 @@ pub struct MarketState {
     pub vx_price: Vec<f64>,
     /// Hidden state of the market model; empty where no model runs.
     pub model: ModelColumns,
+    /// What an episode adds to it.
+    pub episode: EpisodeColumns,
     /// Inputs of signals that come with the market rather than from its prices, one column of `n_paths` values each in
     /// the order of `signals::INPUTS`, then those of users; marks do not read them. Empty where the source has none, and
     /// so is each column of it.
@@ -90,6 +118,28 @@ impl MarketState {
     #[inline]
     pub fn n_paths(&self) -> usize {
         self.spot.len()
+    }
+
+    /// What an episode adds to the fast variance of a path.
+    #[inline]
+    pub fn transient_variance(&self, path: usize) -> f64 {
+        self.episode.transient.get(path).copied().unwrap_or(0.0)
+    }
+
+    /// Factor by which an episode moves the VIX future of an expiry from where the hidden state puts it.
+    ///
+    /// The first future has half a month to live on average: shares lie on a line between contracts.
+    pub fn future_factor(&self, path: usize, expiry: Day) -> f64 {
+        let Some(&vix_state) = self.episode.vix_state.get(path) else { return 1.0 };
+        let shares = &self.episode.shares;
+        let months = f64::from(expiry - self.day) / MONTH;
+        let rank = (months - 0.5).clamp(0.0, (shares.len() - 1) as f64);
+        let (below, above) = (rank as usize, (rank as usize + 1).min(shares.len() - 1));
+        let share = shares[below] + (shares[above] - shares[below]) * (rank - below as f64);
+        let passed = 1.0 + share * (self.vix[path] / vix_state - 1.0);
+        // Products hold the first two contracts.
+        let shock = self.episode.rebalancing[path];
+        if shock != 0.0 && months < 2.0 { passed * exp(shock) } else { passed }
     }
 }
 
@@ -135,4 +185,23 @@ pub trait MarketSource {
     fn spx_settlement(&self, step: usize, path: usize) -> SettlementValue;
     /// Settlement of VIX options and futures on the session of step `step`, for one path.
     fn vix_settlement(&self, step: usize, path: usize) -> SettlementValue;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn futures_follow_an_episode_by_their_rank() {
+        let mut state = MarketState { day: 17_567, vix: vec![30.0], ..MarketState::default() };
+        assert!((state.future_factor(0, state.day + 10) - 1.0).abs() < 1e-15);
+        let shares = [0.45, 0.30, 0.25, 0.18, 0.15, 0.12, 0.10];
+        state.episode = EpisodeColumns { transient: vec![0.01], vix_state: vec![20.0], rebalancing: vec![0.4], shares };
+        let factor = |days: i32| state.future_factor(0, state.day + days);
+        assert!((factor(5) - 1.225 * exp(0.4)).abs() < 1e-12);
+        assert!((factor(40) - (1.0 + 0.5 * (0.45 - 0.15 * (40.0 / MONTH - 0.5))) * exp(0.4)).abs() < 1e-12);
+        assert!((factor(61) - (1.0 + 0.5 * (0.30 - 0.05 * (61.0 / MONTH - 1.5)))).abs() < 1e-12);
+        assert!((factor(300) - 1.05).abs() < 1e-12);
+        assert!((state.transient_variance(0) - 0.01).abs() < 1e-15);
+    }
 }

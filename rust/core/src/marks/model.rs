@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lookup::SmileMarks;
 use super::{LegBatch, Marks, OptionProduct, Quote, flag, option_of, quote_by_rule, settlement_seconds};
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::spread::vix_multiplier;
@@ -29,6 +30,8 @@ pub struct ModelMarks {
     clock: BusinessClock,
     overlay: bool,
     placed: Vec<Placed>,
+    /// The same with what an episode adds to the fast variance: it marks options on the index.
+    placed_spx: Vec<Placed>,
     /// Flags of the state of each path.
     flags: Vec<u32>,
     note: Vec<NoteIndex>,
@@ -89,6 +92,7 @@ impl ModelMarks {
             clock: BusinessClock::default(),
             overlay: false,
             placed: Vec::new(),
+            placed_spx: Vec::new(),
             flags: Vec::new(),
             note: Vec::new(),
             vix_multiplier: Vec::new(),
@@ -182,6 +186,7 @@ impl ModelMarks {
             return Future { price, flags: known };
         }
         let price = self.model_future(path, index) * self.basis(state, path, self.expiries[index].years);
+        let price = price * state.future_factor(path, day);
         let proxy = if is_simulated(state) { 0 } else { flag::PROXY };
         Future { price, flags: known | proxy }
     }
@@ -233,7 +238,7 @@ impl ModelMarks {
             Some(_) => {
                 let smile = self.expiries[index].spx.map_or(Smile::None, |time| {
                     clamp(time.is_clamped);
-                    Smile::Spx(self.tables.spx_smile(&time, &placed))
+                    Smile::Spx(self.tables.spx_smile(&time, &self.placed_spx[path]))
                 });
                 (self.index_forward(state, path, index), smile)
             }
@@ -268,17 +273,6 @@ impl ModelMarks {
                 if self.overlay { sd * overlay(state.vix[path], -log_moneyness) } else { sd }
             }
         }
-    }
-
-    /// Total standard deviation over the root of the remaining life by the calendar: what an implied volatility is
-    /// quoted as; NaN for anything but an option that lives.
-    pub fn implied_vol(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-        let Some((_, strike, day, settlement)) = option_of(instrument) else { return f64::NAN };
-        let series = self.series(state, path, day, settlement);
-        let seconds = settlement_seconds(day, settlement.unwrap_or(Settlement::Am));
-        let years = years_between(state.day, state.seconds, day, seconds);
-        let log_moneyness = math::log_ratio(series.forward, strike);
-        if years > 0.0 { self.total_sd(state, path, &series, strike, log_moneyness) / years.sqrt() } else { f64::NAN }
     }
 
     fn option(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> (f64, u32) {
@@ -340,6 +334,7 @@ impl Marks for ModelMarks {
         self.live = 0;
         self.last = None;
         self.placed.clear();
+        self.placed_spx.clear();
         self.flags.clear();
         self.vix_multiplier.clear();
         for path in 0..n {
@@ -354,6 +349,15 @@ impl Marks for ModelMarks {
             self.clamped += u64::from(placed.is_clamped);
             self.flags.push(if placed.is_clamped { flag::CLAMPED } else { 0 });
             self.placed.push(placed);
+            let transient = state.transient_variance(path);
+            self.placed_spx.push(if transient == 0.0 {
+                placed
+            } else {
+                let spx = self.tables.place(State { v1: hidden.v1 + transient, ..hidden });
+                self.clamped += u64::from(spx.is_clamped && !placed.is_clamped);
+                self.flags[path] |= if spx.is_clamped { flag::CLAMPED } else { 0 };
+                spx
+            });
             self.vix_multiplier.push(vix_multiplier(state.vix[path]));
         }
         self.curve.clear();
@@ -410,5 +414,19 @@ impl Marks for ModelMarks {
 
     fn listed_expiries(&self, _: &MarketState, _: OptionProduct) -> Option<&[ListedExpiry]> {
         None
+    }
+}
+
+impl SmileMarks for ModelMarks {
+    fn implied_vol(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
+        let Some((_, strike, day, settlement)) = option_of(instrument) else { return f64::NAN };
+        let series = self.series(state, path, day, settlement);
+        let seconds = settlement_seconds(day, settlement.unwrap_or(Settlement::Am));
+        let years = years_between(state.day, state.seconds, day, seconds);
+        if years <= 0.0 {
+            return f64::NAN;
+        }
+        let log_moneyness = math::log_ratio(series.forward, strike);
+        self.total_sd(state, path, &series, strike, log_moneyness) / years.sqrt()
     }
 }

@@ -3,6 +3,8 @@
 //! A number depends on seed, path, step and purpose only, and every path is computed by the same operations in the same
 //! order, so block size, shards, threads and instruction set change no bit of a result.
 
+pub mod episodes;
+pub mod fair;
 pub mod hc1;
 pub(crate) mod lanes;
 pub mod paths;

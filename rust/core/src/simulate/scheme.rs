@@ -142,6 +142,18 @@ impl Stride {
     }
 }
 
+impl Stride {
+    /// Model years of the step.
+    pub fn years(&self) -> f64 {
+        self.dt
+    }
+
+    /// The intensity at the end of the step if there is no jump.
+    pub fn quiet_intensity(&self, dynamics: &Dynamics, intensity: f64) -> f64 {
+        dynamics.lambda_inf + (intensity - dynamics.lambda_inf) * self.decay
+    }
+}
+
 impl Dynamics {
     /// The dynamics of a market under a measure, its paths starting from `spot`.
     pub fn new(market: &MarketConfig, measure: Measure, spot: f64) -> Self {
@@ -278,6 +290,11 @@ impl<const N: usize> Block<N> {
             sign: mirrored.map(|mirrored| if mirrored { -1.0 } else { 1.0 }),
             offset: mirrored.map(|mirrored| if mirrored { 1.0 } else { 0.0 }),
         }
+    }
+
+    /// Whether any path jumped in the last step.
+    pub fn has_jumped(&self) -> bool {
+        self.has_jumps
     }
 
     /// Four random words for every path of step `step`, for one purpose.

@@ -8,16 +8,15 @@ use super::world::{MarkKind, World};
 use crate::book::Book;
 use crate::engine::record::{Outcome, Partial, Record};
 use crate::engine::{self, RunOptions, bucket_names};
-use crate::error::{Error, Result};
+use crate::error::{Error, Fault, Result};
+use crate::market::MarketSource;
 use crate::market::model::MarketConfig;
+use crate::market::simulated::intraday::EpisodeSource;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
 use crate::marks::model::ModelMarks;
 use crate::marks::surface::SurfaceMarks;
 use crate::policy::StaticPolicy;
 use crate::pricing::tables::ModelTables;
-
-/// Markets whose tables a process keeps.
-const KEPT_TABLES: usize = 3;
 
 /// Which paths of a world to run: shards of a study differ in this only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,30 +97,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The tables of a market; the last few are kept for the process, since shards of a study come one after the other.
+/// Runs all books over the paths of a shard. Marks of the model need the `tables` of the market.
 ///
 /// # Errors
-/// Those of [`ModelTables::build`].
-pub fn tables_of(market: &MarketConfig, threads: usize, go_on: &mut dyn FnMut() -> bool) -> Result<Arc<ModelTables>> {
-    static BUILT: Mutex<Vec<(String, Arc<ModelTables>)>> = Mutex::new(Vec::new());
-    let hash = market.hash();
-    if let Some((_, tables)) = lock(&BUILT).iter().find(|built| built.0 == hash) {
-        return Ok(tables.clone());
-    }
-    let tables = Arc::new(ModelTables::build(market, threads, go_on)?);
-    let mut built = lock(&BUILT);
-    if built.len() == KEPT_TABLES {
-        built.remove(0);
-    }
-    built.push((hash, tables.clone()));
-    Ok(tables)
-}
-
-/// Runs all books over the paths of a shard. `tables` are those of the market; `None` builds them where they are needed.
-///
-/// # Errors
-/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`], [`tables_of`] and of the engine;
-/// interrupted when `go_on` says so.
+/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`] and of the engine; `Config` where
+/// tables are missing or another market's; interrupted when `go_on` says so.
 pub fn simulate(
     market: &MarketConfig,
     world: &World,
@@ -138,10 +118,15 @@ pub fn simulate(
     let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets);
     let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
     world.check_size(shard.n_paths, numbers, n_books, recorded)?;
+    let refuse =
+        |value: &str, expected: &str| Err(Error::config(Fault::new("SIM031", "simulate", "tables", value, expected)));
     let tables = match (world.marks, tables) {
         (MarkKind::Surface, _) => None,
-        (MarkKind::Model, Some(tables)) => Some(tables),
-        (MarkKind::Model, None) => Some(tables_of(market, threads, go_on)?),
+        (MarkKind::Model, Some(tables)) if tables.config().hash() == market.hash() => Some(tables),
+        (MarkKind::Model, Some(tables)) => {
+            return refuse(&format!("tables of {:?}", tables.config().name), "the tables of the market");
+        }
+        (MarkKind::Model, None) => return refuse("none", "tables of the market, since marks are the model's"),
     };
     let agenda = Agenda::new(market, world);
     let common = Common { world, books, agenda: &agenda, tables, shard, set };
@@ -194,15 +179,34 @@ impl Common<'_> {
         let shard = self.shard;
         let n = LANES.min(shard.n_paths - first);
         let first_path = shard.first_path.wrapping_add(first as u64);
-        let mut source = SimulatedSource::new(self.agenda, shard.seed, first_path, n, self.set);
-        let options = RunOptions { recorded: shard.recorded, scan_portfolio: false };
+        match &self.world.intraday {
+            None => {
+                let mut source: SimulatedSource<'_> =
+                    SimulatedSource::new(self.agenda, shard.seed, first_path, n, self.set);
+                self.run_source(&mut source, first_path, alive)
+            }
+            Some(intraday) => (first_path..first_path + n as u64).try_fold(Partial::default(), |done, path| {
+                let fair = &self.world.fair;
+                let mut source = EpisodeSource::new(self.agenda, intraday, fair, shard.seed, path, self.set);
+                done.merge(self.run_source(&mut source, path, alive)?)
+            }),
+        }
+    }
+
+    fn run_source<S: MarketSource>(
+        &self,
+        source: &mut S,
+        first_path: u64,
+        alive: &mut dyn FnMut() -> bool,
+    ) -> Result<Partial> {
+        let options = RunOptions { recorded: self.shard.recorded, scan_portfolio: false };
         let policy = &mut StaticPolicy;
         match &self.tables {
-            None => engine::run(&mut source, &mut SurfaceMarks::new(), policy, self.books, first_path, options, alive),
+            None => engine::run(source, &mut SurfaceMarks::new(), policy, self.books, first_path, options, alive),
             Some(tables) => {
                 let mut marks =
                     ModelMarks::new(tables.clone()).with_clock(self.world.clock()).with_overlay(self.world.overlay);
-                engine::run(&mut source, &mut marks, policy, self.books, first_path, options, alive)
+                engine::run(source, &mut marks, policy, self.books, first_path, options, alive)
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::episodes::config::IntradayConfig;
+use super::fair::FairConfig;
 use super::paths::{MINUTES, MOST_STEPS};
 use super::scheme::Measure;
 use crate::calendar;
@@ -55,6 +57,12 @@ pub struct World {
     /// Marks of the model scale the volatility of VIX options to what the market asked.
     #[serde(default)]
     pub overlay: bool,
+    /// Episodes inside a day; `None`: none.
+    #[serde(default)]
+    pub intraday: Option<IntradayConfig>,
+    /// Signals beside prices, which come with episodes.
+    #[serde(default)]
+    pub fair: FairConfig,
 }
 
 /// Most of a session that may pass before its open.
@@ -105,6 +113,10 @@ impl World {
         {
             return fail("SIM025", field, value.to_string(), "0..0.95 of a session");
         }
+        if let Some(intraday) = &self.intraday {
+            intraday.validate()?;
+        }
+        self.fair.validate()?;
         match self.overnight_jump_share {
             Some(share) if !(0.0..=1.0).contains(&share) => {
                 fail("SIM026", "overnight_jump_share", share.to_string(), "0..1")

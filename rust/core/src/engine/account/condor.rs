@@ -267,6 +267,8 @@ impl BookAccount {
     }
 
     pub(super) fn close_condor<M: Marks>(&mut self, step: &mut Step<'_, M>, condor: Condor, rule: u16) {
+        self.closed_credit += condor.credit;
+        self.closed_pnl += condor.cash_flow;
         self.tally.condors += 1;
         self.tally.winners += u32::from(condor.cash_flow > 0);
         let double_breach = condor.crossed == (true, true);
