@@ -107,6 +107,7 @@ fn simulate_books<'py>(
     let set = instruction_set.map_or_else(|| Ok(InstructionSet::best()), simulate::instruction_set);
     let set = set.into_py_result(py)?;
     let names = bucket_names(&books);
+    let tables = tables.map(|tables| tables.inner.clone());
     let shard = Shard { first_path, n_paths, seed, recorded: record_paths };
     let run =
         |go_on: &mut dyn FnMut() -> bool| study::simulate(&market, &world, &books, &shard, tables, n_jobs, set, go_on);
