@@ -210,7 +210,17 @@ REFUSED = {
     ),
     "CFG061": (
         lambda: books.named("motion!"),
-        "books.named name: got 'motion!', expected one of unhedged, static, condor_index, vix_tail_hedge",
+        "books.named name: got 'motion!', expected one of "
+        "unhedged, static, motion, adaptive, adaptive_uncapped, adaptive_hedge, static_phased, unhedged_phased, promoter, "
+        "single_vx_future, etf_overlay, spx_puts, condor_index, vix_tail_hedge",
+    ),
+    "CFG064": (
+        lambda: HedgeLayer("a", dte=30, instrument="vix_note", equity_share=1.5),
+        "HedgeLayer equity_share: got 1.5, expected 0 <= equity_share <= 1",
+    ),
+    "CFG065": (
+        lambda: HedgeLayer("a", dte=30, equity_share=0.5),
+        "HedgeLayer instrument: got an option or a future, expected the note where size is a share of equity",
     ),
     "CFG097": (lambda: IronCondor(dte="45"), "IronCondor dte: got '45', expected an integer"),
     "CFG098": (

@@ -7,7 +7,7 @@ import math
 import alvh
 import numpy as np
 import pytest
-from alvh._claims import claim_lines, disjoint_lives, measured_coverage, verdict, wilson
+from alvh._claims import claim_lines, disjoint_lives, measured_coverage, rolled_at_a_loss, verdict, wilson
 from alvh.errors import ConfigError
 from alvh.study import Study
 from hypothesis import given
@@ -156,6 +156,26 @@ def test_conservative_condors_are_judged_by_lives_apart():
     apart = disjoint_lives(own["opened"].to_numpy(), own["closed"].to_numpy())
     assert (row["low"], row["high"]) == wilson(0, apart, row["estimate"])
     assert f"{apart} of them" in row["sample"]
+
+
+def test_a_chain_of_rolls_recovers_when_its_sum_is_no_loss():
+    raw = raw_result(1_300)
+    raw["rules"] = ["entry", "condor.settlement", "condor.time_shift", "condor.profit_target"]
+    condors, n = raw["condors"], 8
+    for key in condors:
+        condors[key] = condors[key][:n].copy()
+    condors["chain"] = np.array([0, 0, 2, 2, 4, 4, 6, 7])
+    condors["exit_rule"] = np.array([2, 3, 2, 1, 2, 2, 3, 2], dtype=np.int32)
+    #                  recovers       does not      still runs on    no roll, runs on
+    condors["pnl_cents"] = np.array([-500, 500, -500, 499, -100, -100, -900, -100])
+    study = Study(raw, replicates=0)
+    chains = rolled_at_a_loss(study.condors, "unhedged")
+    assert chains["pnl"].tolist() == pytest.approx([0.0, -0.01])
+    row = study.claims().query("claim == 'losses of rolled condors recovered'").iloc[0]
+    assert row["estimate"] == 0.5
+    assert row["book"] == "unhedged"
+    assert row["sample"].startswith("2 condors rolled at a loss in 2 chains")
+    assert (row["low"], row["high"]) == wilson(1, 2)
 
 
 def test_unknown_books_are_refused(study):

@@ -146,6 +146,16 @@ def test_only_the_anchor_finds_a_cut_tail_and_a_chain_written_anew(log, tmp_path
         verify_log(written(tmp_path, data), "12")
 
 
+def test_one_line_written_anew_breaks_the_chain_behind_it(log, tmp_path):
+    lines = log[0].splitlines(keepends=True)
+    entry = json.loads(lines[4]) | {"after": 99.0}
+    del entry["hash"]
+    digest = hashlib.sha256(b"alvh decision log 1\n" + _canonical.encode(entry)).hexdigest()
+    lines[4] = _canonical.encode({**entry, "hash": digest}) + b"\n"
+    error = refused(tmp_path, b"".join(lines))
+    assert (error.code, error.position) == ("LOG009", "line 6")
+
+
 def test_fields_of_another_kind_are_refused_even_in_a_good_chain(log, tmp_path):
     entries = [json.loads(line) for line in log[0].splitlines()[:3]]
     for field, value in (

@@ -413,6 +413,11 @@ def test_values_without_one_form_are_not_written(value):
         _canonical.encode({"a": [value]})
 
 
+def test_a_repeated_key_is_named_as_such():
+    with pytest.raises(ValueError, match=r"^a key twice$"):
+        _canonical.decode(b'{"a":1,"a":1}')
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()

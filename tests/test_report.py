@@ -106,7 +106,7 @@ def test_page_is_one_file_below_eight_megabytes(path):
     found = elements(text)
     assert {"link", "img", "iframe", "base"}.isdisjoint(found.found)
     assert "src=" not in re.sub(r"<script>.*?</script>", "", text, flags=re.S)
-    assert [child for child in path.parent.iterdir()] == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_sections_are_there_and_linked(path):
@@ -239,9 +239,11 @@ def test_hostile_strings_in_a_browser(tmp_path):
                 """() => {
                     const all = [...document.querySelectorAll('*')];
                     const drawn = all.filter(e => e.closest('.figure'));
-                    const rest = all.filter(e => !e.closest('.figure') && !e.closest('svg') && e.id !== 'js-plotly-tester');
-                    const risky = all.filter(e => [...e.attributes].some(a => a.name.startsWith('on')));
-                    return {rest: rest.length, drawn: [...new Set(drawn.map(e => e.tagName))].sort(), risky: risky.length};
+                    const outside = e => !e.closest('.figure') && !e.closest('svg') && e.id !== 'js-plotly-tester';
+                    const rest = all.filter(outside).length;
+                    const tags = [...new Set(drawn.map(e => e.tagName))].sort();
+                    const risky = all.filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length;
+                    return {rest, drawn: tags, risky};
                 }"""
             )
             tab.close()

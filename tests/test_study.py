@@ -191,7 +191,7 @@ def test_a_notebook_gets_a_small_escaped_table():
     html = study._repr_html_()
     assert "<th>a&lt;b&gt;&amp;</th>" in html
     assert "a<b>" not in html
-    assert html.count("<tr>") == 8
+    assert html.count("<tr>") == 9
     assert len(html) < 2_500
 
 

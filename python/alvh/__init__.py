@@ -11,8 +11,10 @@ from alvh.errors import AlvhError, ConfigError, DataError
 
 # Public name -> module that defines it; loaded on first use so that `import alvh` stays light.
 _LAZY: dict[str, str] = {
+    "AdaptivePolicy": "alvh.policy",
     "Book": "alvh.books",
     "Chain": "alvh.chain",
+    "BreakoutPolicy": "alvh.policy",
     "CostConfig": "alvh.books",
     "DetectorSkill": "alvh._skill",
     "HedgeLayer": "alvh.books",
@@ -23,11 +25,13 @@ _LAZY: dict[str, str] = {
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
     "Market": "alvh.market",
+    "MotionPolicy": "alvh.policy",
     "Signal": "alvh.ignition",
     "SignalConfig": "alvh._signal_config",
     "Study": "alvh.study",
     "Tape": "alvh.events",
     "UserSignal": "alvh._signal_config",
+    "ablate": "alvh._ablation",
     "backtest": "alvh._backtest",
     "black76": "alvh.pricing",
     "black76_greeks": "alvh.pricing",
@@ -57,6 +61,8 @@ _MODULES = frozenset(
         "governance",
         "ignition",
         "marks",
+        "policy",
+        "presets",
         "signals",
         "simulation",
     }

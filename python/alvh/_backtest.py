@@ -16,7 +16,7 @@ from alvh import _core
 from alvh._market_views import market_frame, risk_slide
 from alvh.books import Book, LayeredHedge
 from alvh.errors import ConfigError
-from alvh.marks import QuoteMarks, SurfaceMarks, surface
+from alvh.marks import ModelMarks, QuoteMarks, SurfaceMarks, surface
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["backtest"]
 
-Marks = SurfaceMarks | QuoteMarks
+Marks = SurfaceMarks | QuoteMarks | ModelMarks
 Books = tuple[Book, ...]
 
 # Shares of the summed half-spreads at which every result can be repeated.
@@ -41,7 +41,7 @@ HEDGE_SCALES = (0.5, 2.0)
 def backtest(
     books: Book | Iterable[Book],
     history: History,
-    marks: SurfaceMarks | QuoteMarks | None = None,
+    marks: SurfaceMarks | QuoteMarks | ModelMarks | None = None,
     *,
     seed: int = 0,
     replicates: int = 2000,
@@ -62,7 +62,7 @@ def backtest(
         What to run, with different names.
     history : History
         The market.
-    marks : SurfaceMarks or QuoteMarks, optional
+    marks : SurfaceMarks, QuoteMarks or ModelMarks, optional
         What prices the legs; default: the surface of the history.
     seed : int
         Seed of the bootstrap intervals.
@@ -108,10 +108,14 @@ def backtest(
     if not isinstance(history, History):
         kind = type(history).__name__
         raise ConfigError("CFG063", "backtest", "history", kind, "a History", hint="see History.load")
-    if marks is not None and not isinstance(marks, SurfaceMarks | QuoteMarks):
+    if marks is not None and not isinstance(marks, SurfaceMarks | QuoteMarks | ModelMarks):
         kind = type(marks).__name__
         raise ConfigError(
-            "CFG063", "backtest", "marks", kind, "alvh.marks.surface(history) or .quotes(chain)"
+            "CFG063",
+            "backtest",
+            "marks",
+            kind,
+            "alvh.marks.surface(history), .quotes(chain) or .model(market)",
         )
     if governed is not None:
         governed.require(wanted)
@@ -139,7 +143,8 @@ def _run(books: Books, history: History, marks: Marks, *, scan_portfolio: bool =
     # End-of-day quotes say nothing before the close: an open or a mid-morning would fill at a surface instead.
     has_quotes = isinstance(marks, QuoteMarks)
     source = history.source(open_step=not has_quotes, mid_morning=not has_quotes)
-    raw = _core.backtest(source, encoded, marks.store, scan_portfolio)
+    tables, overlay = (marks.tables, marks.overlay) if isinstance(marks, ModelMarks) else (None, False)
+    raw = _core.backtest(source, encoded, marks.store, scan_portfolio, tables, overlay)
     raw["flags"] = history.flag_counts()
     return raw
 

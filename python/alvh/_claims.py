@@ -33,6 +33,8 @@ _LEAST_COVERAGE = 0.90
 _Z = 1.959963984540054
 SUBJECTS = ("adaptive", "static")
 _DERISKED = "derisked"
+# Rules that close a condor and open another for it in one order.
+_ROLL = "condor.time_shift"
 # The unhedged book with the condor rules of each subject, where the study has it.
 _PARTNER = {"adaptive": "unhedged_phased"}
 _COLUMNS = (
@@ -184,7 +186,12 @@ class _Judge:
 
     def rolled(self) -> list[dict[str, Any]]:
         """Judge the share of condors rolled at a loss whose chain of rolls closes without one."""
-        return [self._missing(_RECOVERY, "adaptive", "", "needs a book that rolls threatened condors")]
+        condors = self._study.condors
+        if len(condors):
+            condors = condors[condors["exit_rule"].str.startswith(_ROLL)]
+        if condors.empty:
+            return [self._missing(_RECOVERY, "adaptive", "", "needs a book that rolls threatened condors")]
+        return [self._recovered(str(name)) for name in dict.fromkeys(condors["book"])]
 
     def conservative(self) -> list[dict[str, Any]]:
         """Judge the win rate after costs of every book of conservative condors."""
@@ -199,6 +206,20 @@ class _Judge:
             return [self._won_on_paths(name) for name in names]
         condors = self._study.condors
         return [self._won(name, condors[condors["book"] == name]) for name in names]
+
+    def _recovered(self, name: str) -> dict[str, Any]:
+        chains = rolled_at_a_loss(self._study.condors, name)
+        if chains.empty:
+            return self._missing(_RECOVERY, name, "", f"{name} closed no chain of a condor rolled at a loss")
+        share = float(np.average(chains["pnl"] >= 0.0, weights=chains["losses"]))
+        apart = _apart(chains)
+        low, high = wilson(0.0, apart, share)
+        found = verdict(low, high, (_RECOVERY.low, _RECOVERY.high))
+        losses = int(chains["losses"].sum())
+        sample = (
+            f"{losses:,} condors rolled at a loss in {len(chains):,} chains, {apart:,} of them apart in time"
+        )
+        return self._row(_RECOVERY, name, "", [share, low, high], sample, found, math.nan, [])
 
     # --- one row -----------------------------------------------------------------------------------
 
@@ -236,7 +257,7 @@ class _Judge:
         if n == 0:
             return self._missing(_WINS, name, "", f"{name} closed no condor")
         share = float((condors["pnl"] > 0.0).mean())
-        apart = disjoint_lives(condors["opened"].to_numpy(), condors["closed"].to_numpy())
+        apart = _apart(condors)
         low, high = wilson(0.0, apart, share)
         found = verdict(low, high, (_WINS.low, _WINS.high))
         sample = f"{n:,} condors, {apart:,} of them with lives apart"
@@ -346,6 +367,48 @@ class _Judge:
             return f"about {max(1.0, factor):,.0f} times as many condors at this rate"
         years = factor * len(self._study.equity()) / _SESSIONS_PER_YEAR
         return f"about {years:,.0f} years of data like these, or other wings, days, fills, hedge size"
+
+
+def rolled_at_a_loss(condors: pd.DataFrame, book: str) -> pd.DataFrame:
+    """Gather the chains of rolls of a book in which a condor was rolled at a loss and whose last condor has closed.
+
+    Parameters
+    ----------
+    condors : pandas.DataFrame
+        Closed condors of a study.
+    book : str
+        Name of the book.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per chain: ``opened`` and ``closed``, ``pnl`` of all its condors after costs [USD], ``losses`` (condors
+        rolled at a loss), with ``path`` in a simulation.
+    """
+    own = condors[condors["book"] == book]
+    is_roll = own["exit_rule"].str.startswith(_ROLL)
+    own = own.assign(losses=is_roll & (own["pnl"] < 0.0), rolled=is_roll)
+    keys = [name for name in ("path", "chain") if name in own]
+    chains = (
+        own.sort_values("closed", kind="stable")
+        .groupby(keys, sort=False)
+        .agg(
+            opened=("opened", "min"),
+            closed=("closed", "max"),
+            pnl=("pnl", "sum"),
+            losses=("losses", "sum"),
+            runs_on=("rolled", "last"),
+        )
+        .reset_index()
+    )
+    ended: pd.DataFrame = chains[(chains["losses"] > 0) & ~chains["runs_on"].astype(bool)]
+    return ended.drop(columns="runs_on")
+
+
+def _apart(lives: pd.DataFrame) -> int:
+    """Count lives that do not overlap, path by path."""
+    paths = [part for _, part in lives.groupby("path")] if "path" in lives else [lives]
+    return sum(disjoint_lives(part["opened"].to_numpy(), part["closed"].to_numpy()) for part in paths)
 
 
 def disjoint_lives(opened: np.ndarray[Any, Any], closed: np.ndarray[Any, Any]) -> int:

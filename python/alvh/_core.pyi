@@ -204,13 +204,42 @@ def implied_vol_codes(
     sign: NDArray[np.int8],
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]: ...
 def spx_variance_years(years: float, session_seconds: float, openings: float) -> float: ...
+def policy_multipliers(
+    policy: str,
+    score: float,
+    quick_ratio: float,
+    quorum: bool,
+    press: float,
+    shift: bool,
+    scale: float,
+    base: list[float],
+    exchange: list[float],
+) -> list[float]: ...
+def policy_rules() -> list[str]: ...
 def check_part(class_: str, json: str, /) -> None: ...
 def book_hash(json: str) -> str: ...
+
+class ModelTables:
+    @staticmethod
+    def build(json: str, threads: int) -> ModelTables: ...
+    @staticmethod
+    def from_bytes(json: str, bytes: bytes) -> ModelTables: ...
+    @staticmethod
+    def key(json: str) -> str: ...
+    def to_bytes(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
+
 def backtest(
-    history: HistorySource, books: Sequence[str], chain: ChainStore | None, scan_portfolio: bool = False
+    history: HistorySource,
+    books: Sequence[str],
+    chain: ChainStore | None,
+    scan_portfolio: bool = False,
+    tables: ModelTables | None = None,
+    overlay: bool = False,
 ) -> dict[str, Any]: ...
-def note_levels(history: HistorySource) -> NDArray[np.float64]: ...
-def surface_rows(
+def note_levels(history: HistorySource, tables: ModelTables | None = None) -> NDArray[np.float64]: ...
+def smile_rows(
     history: HistorySource,
     day: NDArray[np.int32],
     expiry: NDArray[np.int32],
@@ -218,6 +247,8 @@ def surface_rows(
     right: str,
     product: str,
     time: str,
+    tables: ModelTables | None = None,
+    overlay: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
 
 # Signals.
@@ -259,6 +290,7 @@ _Columns: TypeAlias = tuple[_Floats, _Floats, _Floats, _Floats]
 
 def instruction_sets() -> list[str]: ...
 def reference_workload(n_paths: int, first_path: int, seed: int, n_jobs: int, set: str) -> _Columns: ...
+def check_world(json: str) -> None: ...
 def simulate_paths(
     market: str,
     n_paths: int,

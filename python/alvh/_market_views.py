@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from alvh.history import History
     from alvh.study import Study
 
-__all__ = ["market_frame", "open_positions", "risk_slide"]
+__all__ = ["layer_contracts", "market_frame", "open_positions", "risk_slide"]
 
 SPOT_SHOCKS = (-0.10, -0.075, -0.05, -0.025, 0.0, 0.025, 0.05)
 VIX_SHOCKS = (0.0, 5.0, 10.0, 20.0, 30.0, 40.0)
@@ -84,6 +86,32 @@ def open_positions(study: Study) -> tuple[Any, pd.DataFrame]:
     day = books[books == books.max()].index[-1]
     held = net.loc[alive[day], day].rename("contracts").reset_index()
     return day, held.sort_values(keys, ignore_index=True)
+
+
+def layer_contracts(study: Study, book: str, layers: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Count the contracts that a book holds per layer at every close.
+
+    Parameters
+    ----------
+    study : Study
+        Over one history.
+    book : str
+        Name of the book.
+    layers : sequence of str
+        Buckets of its layers.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Contracts by session of each layer.
+    """
+    trades, days = study.trades, study.equity().index
+    own = trades[trades["book"] == book]
+    held = {}
+    for layer in layers:
+        moves = own[own["bucket"] == layer].groupby("day")["contracts"].sum()
+        held[layer] = moves.reindex(days, fill_value=0).cumsum().to_numpy(dtype=np.float64)
+    return held
 
 
 def risk_slide(history: History, study: Study) -> pd.DataFrame:

@@ -10,14 +10,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from alvh.books import _Part
+from alvh._part import Part
 
 __all__ = ["GroupWeights", "PhaseConfig", "SignalConfig", "UserSignal"]
 
 Group = Literal["volatility", "breadth", "microstructure", "macro", "valuation"]
 
 
-class _SignalPart(_Part):
+class _SignalPart(Part):
     """A part whose fields are those of the core."""
 
     def _encode(self) -> dict[str, Any]:

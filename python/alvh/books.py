@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import numbers
-import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal
 
 from alvh import _configuration as configuration
-from alvh import _core
+from alvh._part import Part, seconds
 from alvh.errors import ConfigError
+from alvh.policy import CONDOR_SWITCHES, AdaptivePolicy, BreakoutPolicy, MotionPolicy
+
+if TYPE_CHECKING:
+    from alvh.study import Study
 
 __all__ = [
     "Book",
@@ -25,15 +26,27 @@ __all__ = [
     "IndexPortfolio",
     "IronCondor",
     "LayeredHedge",
+    "adaptive",
+    "adaptive_hedge",
+    "adaptive_uncapped",
     "condor_index",
+    "controls",
+    "etf_overlay",
     "from_json",
     "from_toml",
+    "layered_hedge",
+    "motion",
     "named",
     "names",
+    "promoter",
+    "single_vx_future",
+    "spx_puts",
     "static",
+    "static_phased",
     "to_json",
     "to_toml",
     "unhedged",
+    "unhedged_phased",
     "vix_tail_hedge",
 ]
 
@@ -42,96 +55,8 @@ VixGate = Literal["strict", "lenient", "none"]
 Expiries = Literal["monthly", "weekly"]
 
 
-_KINDS: dict[type, tuple[type, str]] = {
-    bool: (bool, "True or False"),
-    int: (numbers.Integral, "an integer"),
-    float: (numbers.Real, "a number"),
-    str: (str, "a string"),
-    types.NoneType: (types.NoneType, "None"),
-}
-# Integers of the core.
-_LARGEST = 2**31
-
-
-def _described(hint: Any) -> str:
-    """Say what a field of this type takes."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(_described(each) for each in get_args(hint))
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
-    if get_origin(hint) is tuple:
-        return "a tuple"
-    return _KINDS[hint][1] if hint in _KINDS else str(hint.__name__)
-
-
-def _native(value: Any, hint: Any) -> Any:
-    """Return a value in the built-in type of its field; raises TypeError when it has another one."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        for each in parts:
-            try:
-                return _native(value, each)
-            except TypeError:
-                continue
-    elif origin is Literal:
-        if isinstance(value, str) and value in parts:
-            return str(value)
-    elif origin is tuple:
-        if isinstance(value, (tuple, list)):
-            hints = [parts[0]] * len(value) if parts[-1] is ... else parts
-            if len(hints) == len(value):
-                return tuple(_native(each, part) for each, part in zip(value, hints, strict=True))
-    elif hint in _KINDS:
-        is_flag = isinstance(value, bool)
-        if isinstance(value, _KINDS[hint][0]) and (hint is bool) == is_flag:
-            if hint is types.NoneType:
-                return None
-            native = hint(value)
-            if hint is int and abs(native) >= _LARGEST:
-                raise TypeError
-            return native
-    elif isinstance(value, hint):
-        return value
-    raise TypeError
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _seconds(owner: str, name: str, text: str) -> int:
-    hours, colon, minutes = text.partition(":")
-    is_time = colon and (hours + minutes).isdecimal() and len(hours) <= 2 and len(minutes) == 2
-    if not (is_time and hours and int(minutes) < 60):
-        raise ConfigError("CFG098", owner, name, repr(text), "a time of day HH:MM, New York")
-    return int(hours) * 3600 + int(minutes) * 60
-
-
-class _Part(configuration.Part):
-    """A frozen part of a book: encodes itself for the core, which checks it."""
-
-    def _encode(self) -> dict[str, Any]:
-        raise AssertionError  # every part defines its own encoding
-
-    def __post_init__(self) -> None:
-        owner = type(self).__name__
-        part: Any = type(self)
-        for name, hint in configuration.hints(part).items():
-            given = getattr(self, name)
-            try:
-                value = _native(given, hint)
-            except (TypeError, OverflowError):
-                raise ConfigError("CFG097", owner, name, repr(given), _described(hint)) from None
-            if not _is_finite(value):
-                raise ConfigError("CFG099", owner, name, repr(given), "a finite number")
-            object.__setattr__(self, name, value)
-        _core.check_part(owner, json.dumps(self._encode()))
-
-
 @dataclass(frozen=True)
-class IronCondor(_Part):
+class IronCondor(Part):
     """A short iron condor on the S&P 500 and the rules of its life.
 
     Short strikes by exactly one of `short_delta`, `daily_range_multiple` and `target_credit`; long strikes by
@@ -223,7 +148,7 @@ class IronCondor(_Part):
             "long_delta": self.long_delta,
             "sizing": sizing,
             "entry": {"every": self.entry} if isinstance(self.entry, int) else self.entry,
-            "entry_seconds": _seconds("IronCondor", "entry_time", self.entry_time),
+            "entry_seconds": seconds("IronCondor", "entry_time", self.entry_time),
             "expiries": self.expiries,
             "profit_target": self.profit_target,
             "stop": self.stop,
@@ -236,7 +161,7 @@ class IronCondor(_Part):
 
 
 @dataclass(frozen=True)
-class HedgeLayer(_Part):
+class HedgeLayer(Part):
     """One maturity of the hedge.
 
     Parameters
@@ -252,7 +177,7 @@ class HedgeLayer(_Part):
     roll_dte : int or None
         Rolls at this many calendar days to expiry; 0 holds to settlement. Default: `dte` less 30 % of it, at most
         30 days less (30 -> 21, 110 -> 80, 220 -> 190).
-    instrument : {"vix_call", "vix_call_spread", "vix_future", "vix_note"}
+    instrument : {"vix_call", "vix_call_spread", "vix_future", "vix_note", "spx_put"}
         What the layer holds. The note is the daily-rebalanced holding of the first two VIX futures.
     short_delta : float or None
         Forward delta of the sold call of a call spread.
@@ -262,12 +187,14 @@ class HedgeLayer(_Part):
         Instead of `weight`: rows (level of the VIX future [points], share of equity spent on premium); the first row
         whose level the future does not exceed applies. Evaluated on VIX expiry days.
     strike_offset : float or None
-        Strike this many points above the VIX future of the same expiry, instead of `delta`.
+        Strike this many points above VIX, instead of `delta`.
     strike_level : float or None
         Strike level [points], instead of `delta`.
     notional_share : float or None
         Instead of `weight`: premium of a purchase as a share of the condors' notional, which is wing width times
         100 USD times the condors that the weights count.
+    equity_share : float or None
+        Instead of `weight`, for the note: share of equity held in it, set anew on monthly VIX expiry days.
     budget_share : float or None
         Instead of `weight`: share of `LayeredHedge.budget`. A purchase spends equity x budget x share x days/365, where
         the days are those until the roll. A VIX future costs no premium: as many are bought as have the delta of the
@@ -291,7 +218,7 @@ class HedgeLayer(_Part):
     delta: float = 0.50
     weight: float = 0.0
     roll_dte: int | None = None
-    instrument: Literal["vix_call", "vix_call_spread", "vix_future", "vix_note"] = "vix_call"
+    instrument: Literal["vix_call", "vix_call_spread", "vix_future", "vix_note", "spx_put"] = "vix_call"
     short_delta: float | None = None
     expiries: Expiries = "monthly"
     premium_by_future: tuple[tuple[float, float], ...] = ()
@@ -302,6 +229,7 @@ class HedgeLayer(_Part):
     roll_every: int | None = None
     vix_rise: float | None = None
     rise_sessions: int = 20
+    equity_share: float | None = None
 
     def _encode(self) -> dict[str, Any]:
         roll_dte = self.roll_dte
@@ -318,6 +246,7 @@ class HedgeLayer(_Part):
             "weight": self.weight or None,
             "premium_by_future": self.premium_by_future or None,
             "notional_share": self.notional_share,
+            "equity_share": self.equity_share,
             "budget_share": self.budget_share,
         }
         sizing = {name: value for name, value in rules.items() if value is not None}
@@ -342,7 +271,7 @@ class HedgeLayer(_Part):
 
 
 @dataclass(frozen=True)
-class LayeredHedge(_Part):
+class LayeredHedge(Part):
     """Long VIX layers of staggered maturities.
 
     Parameters
@@ -375,13 +304,13 @@ class LayeredHedge(_Part):
             "layers": [layer._encode() for layer in self.layers],
             "per_condors": self.per_condors,
             "rounding": self.rounding,
-            "trade_seconds": _seconds("LayeredHedge", "trade_time", self.trade_time),
+            "trade_seconds": seconds("LayeredHedge", "trade_time", self.trade_time),
             "budget": self.budget,
         }
 
 
 @dataclass(frozen=True)
-class IndexPortfolio(_Part):
+class IndexPortfolio(Part):
     """A long holding of the S&P 500 with dividends reinvested.
 
     Parameters
@@ -402,7 +331,7 @@ class IndexPortfolio(_Part):
 
 
 @dataclass(frozen=True)
-class CostConfig(_Part):
+class CostConfig(Part):
     """What trading costs.
 
     Parameters
@@ -432,7 +361,7 @@ class CostConfig(_Part):
 
 
 @dataclass(frozen=True)
-class Book(_Part):
+class Book(Part):
     """One account.
 
     Parameters
@@ -453,6 +382,8 @@ class Book(_Part):
         Factor on the initial margin of VIX futures, in [1, 10].
     cash_earns_rate : bool
         Whether cash earns the money-market rate of the history.
+    rules : AdaptivePolicy, MotionPolicy, BreakoutPolicy or None
+        Rules on top of the schedule; None: the schedule alone.
 
     Raises
     ------
@@ -468,9 +399,10 @@ class Book(_Part):
     costs: CostConfig = field(default_factory=CostConfig)
     margin_stress: float = 1.0
     cash_earns_rate: bool = True
+    rules: AdaptivePolicy | MotionPolicy | BreakoutPolicy | None = None
 
     def _encode(self) -> dict[str, Any]:
-        return {
+        encoded = {
             "name": self.name,
             "capital": self.capital,
             "condor": self.condor._encode() if self.condor else None,
@@ -480,6 +412,8 @@ class Book(_Part):
             "margin_stress": self.margin_stress,
             "cash_earns_rate": self.cash_earns_rate,
         }
+        # Without rules the encoding, and with it every hash of a configuration, is what it was before there were any.
+        return encoded if self.rules is None else encoded | {"rules": self.rules.tagged()}
 
     def encode(self) -> str:
         """Encode as the core reads it, with every default resolved.
@@ -691,14 +625,237 @@ def static(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book
     Book
         The book "static".
     """
-    hedge = LayeredHedge(
+    return Book(condor or IronCondor(), layered_hedge(), capital=capital, name="static")
+
+
+def layered_hedge() -> LayeredHedge:
+    """Build the 4/4/2 hedge: VIX calls of 0.50 delta at 30, 110 and 220 days.
+
+    Returns
+    -------
+    LayeredHedge
+        The layers "outer", "middle", "inner".
+    """
+    return LayeredHedge(
         layers=(
             HedgeLayer("outer", dte=30, delta=0.50, weight=4),
             HedgeLayer("middle", dte=110, delta=0.50, weight=4),
             HedgeLayer("inner", dte=220, delta=0.50, weight=2),
         )
     )
-    return Book(condor or IronCondor(), hedge, capital=capital, name="static")
+
+
+def adaptive(
+    condor: IronCondor | None = None, capital: float = 500_000.0, policy: AdaptivePolicy | None = None
+) -> Book:
+    """Build the steward: the 4/4/2 hedge under all adaptive rules, caps included.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+    policy : AdaptivePolicy, optional
+        Rules; default: all of them.
+
+    Returns
+    -------
+    Book
+        The book "adaptive".
+    """
+    rules = policy or AdaptivePolicy()
+    return Book(condor or IronCondor(), layered_hedge(), capital=capital, name="adaptive", rules=rules)
+
+
+def adaptive_uncapped(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the adaptive hedge without the caps on its carry and on stressed beta.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "adaptive_uncapped".
+    """
+    book = adaptive(condor, capital, AdaptivePolicy().without("caps"))
+    return book.replace(name="adaptive_uncapped")
+
+
+def static_phased(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the static hedge on the condors of the adaptive book: what its hedge rules alone are compared with.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "static_phased".
+    """
+    book = adaptive(condor, capital, AdaptivePolicy().only(*CONDOR_SWITCHES))
+    return book.replace(name="static_phased")
+
+
+def adaptive_hedge(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the adaptive hedge on the condors of the static book: none of the condor rules acts.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "adaptive_hedge".
+    """
+    book = adaptive(condor, capital, AdaptivePolicy().without(*CONDOR_SWITCHES))
+    return book.replace(name="adaptive_hedge")
+
+
+def unhedged_phased(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the condors of the adaptive book without any hedge.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "unhedged_phased".
+    """
+    rules = AdaptivePolicy().only(*CONDOR_SWITCHES)
+    return Book(condor or IronCondor(), capital=capital, name="unhedged_phased", rules=rules)
+
+
+def motion(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the 4/4/2 hedge re-struck on every bar to 0.50 delta and to the beta-vega of its base size.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "motion".
+    """
+    book = static(condor, capital)
+    return book.replace(name="motion", rules=MotionPolicy())
+
+
+def promoter(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the unhedged chaser of breakouts that risks 25 % of its equity: the control for margin calls.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        Default: as for :func:`unhedged`; its size becomes a quarter of the equity at risk, at any VIX.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "promoter".
+    """
+    rule = dataclasses.replace(
+        condor or IronCondor(), collateral_multiple=4.0, max_risk=0.25, vix_gate="none", stop=None
+    )
+    return Book(rule, capital=capital, name="promoter", rules=BreakoutPolicy())
+
+
+def single_vx_future(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
+    """Build the condor with one near VIX future per ten condors, rolled at 7 days to expiry.
+
+    One future has about three times the beta-vega of the 4/4/2 hedge: it cannot be bought smaller here.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+
+    Returns
+    -------
+    Book
+        The book "single_vx_future".
+    """
+    layer = HedgeLayer("vx_future", dte=30, weight=1, roll_dte=7, instrument="vix_future")
+    return Book(condor or IronCondor(), LayeredHedge((layer,)), capital=capital, name="single_vx_future")
+
+
+def etf_overlay(
+    condor: IronCondor | None = None, capital: float = 500_000.0, equity_share: float = 0.05
+) -> Book:
+    """Build the condor with a share of equity in the note on the first two VIX futures.
+
+    The note follows the S&P 500 VIX Short-Term Futures index total return, as VXX and VIXY do before their fees.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+    equity_share : float
+        Share of equity in the note, set anew on monthly VIX expiry days.
+
+    Returns
+    -------
+    Book
+        The book "etf_overlay".
+    """
+    layer = HedgeLayer("vix_note", dte=30, instrument="vix_note", equity_share=equity_share)
+    return Book(condor or IronCondor(), LayeredHedge((layer,)), capital=capital, name="etf_overlay")
+
+
+def spx_puts(
+    condor: IronCondor | None = None, capital: float = 500_000.0, outlay: float = 0.015, delta: float = 0.10
+) -> Book:
+    """Build the condor with SPX puts of a quarter for a fixed outlay a year, held to settlement.
+
+    :func:`alvh.books.controls` builds it with the outlay that another book's hedge had.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+    outlay : float
+        Premium a year as a share of equity; default: the middle of the cost that the texts claim, 1 to 2 %.
+    delta : float
+        Absolute forward delta of the puts.
+
+    Returns
+    -------
+    Book
+        The book "spx_puts".
+    """
+    layer = HedgeLayer("spx_puts", dte=90, delta=delta, roll_dte=0, instrument="spx_put", budget_share=1.0)
+    hedge = LayeredHedge((layer,), budget=outlay)
+    return Book(condor or IronCondor(), hedge, capital=capital, name="spx_puts")
 
 
 def condor_index(capital: float = 100_000_000.0) -> Book:
@@ -769,6 +926,16 @@ def vix_tail_hedge(capital: float = 10_000_000.0) -> Book:
 _NAMED: dict[str, Callable[[], Book]] = {
     "unhedged": unhedged,
     "static": static,
+    "motion": motion,
+    "adaptive": adaptive,
+    "adaptive_uncapped": adaptive_uncapped,
+    "adaptive_hedge": adaptive_hedge,
+    "static_phased": static_phased,
+    "unhedged_phased": unhedged_phased,
+    "promoter": promoter,
+    "single_vx_future": single_vx_future,
+    "etf_overlay": etf_overlay,
+    "spx_puts": spx_puts,
     "condor_index": condor_index,
     "vix_tail_hedge": vix_tail_hedge,
 }
@@ -807,3 +974,36 @@ def named(*which: str) -> tuple[Book, ...]:
         if name not in _NAMED:
             raise ConfigError("CFG061", "books.named", "name", repr(name), f"one of {', '.join(_NAMED)}")
     return tuple(_NAMED[name]() for name in which or _NAMED)
+
+
+def controls(study: Study, base: Book, hedged: str = "adaptive") -> tuple[Book, ...]:
+    """Build the controls that need a first run: less risk instead of a hedge, and puts for the same money.
+
+    `derisked_pnl` is the base book with its contracts scaled to the mean P&L of the hedged one, `derisked_shortfall`
+    to its expected shortfall (95 %, daily); P&L is taken without interest, which does not scale with contracts, and
+    contracts are whole, at least one. `spx_puts` spends a year, as a share of the mean equity, what the hedge of the
+    hedged book paid for options less what it sold them for.
+
+    Parameters
+    ----------
+    study : Study
+        A run with both books.
+    base : Book
+        The book without a hedge, as it was run.
+    hedged : str
+        Name of the hedged book.
+
+    Returns
+    -------
+    tuple of Book
+        `derisked_pnl` (left out where one of the two earned nothing), `derisked_shortfall`, `spx_puts`
+        (left out where the hedge sold for more than it paid).
+
+    Raises
+    ------
+    ConfigError
+        When the study has no such book, or the base has no condor of a fixed number.
+    """
+    from alvh._controls import controls as build
+
+    return build(study, base, hedged)

@@ -1,4 +1,9 @@
-"""The command line: ``alvh study``, ``alvh detect``."""
+"""The command line: ``alvh study``, ``alvh report``, ``alvh detect``, ``alvh presets``,
+``alvh doctor``.
+
+Exit status: 0 success; 1 a defect of the library, or nobody reads the output; 2 an error of the user (arguments, files,
+data, a missing extra); 130 after Ctrl-C. No status other than 0 leaves a file that is not whole.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,10 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alvh import _cli_detect
+from alvh import _cli_detect, _cli_doctor, _cli_presets, _cli_report
+from alvh._claims import claim_lines
 from alvh._files import write_whole
+from alvh._job import flags_of, write_manifest
 from alvh.errors import AlvhError, InternalError
 
 if TYPE_CHECKING:
@@ -73,6 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return _USER_ERROR
     try:
+        if getattr(arguments, "job", None) is not None:
+            given = sys.argv[1:] if argv is None else list(argv)
+            command, rest = given[0], given[1:]
+            # What stands on the command line comes later and wins.
+            arguments = parser.parse_args([command, *flags_of(arguments.job), *rest])
         arguments.run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -90,7 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{where}{error.strerror or error}", _USER_ERROR)
     except ModuleNotFoundError as error:
         return _fail(
-            f"{error.name} is not installed; install alvh with its extra: 'alvh[study]'", _USER_ERROR
+            f"{error.name} is not installed; install alvh with its extra: 'alvh[{_extra(error.name)}]'",
+            _USER_ERROR,
         )
     return 0
 
@@ -98,6 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, status: int) -> int:
     print("alvh:", " ".join(message.split()), file=sys.stderr)
     return status
+
+
+def _extra(module: str | None) -> str:
+    return "report" if module == "plotly" else "study"
 
 
 def _parser() -> _Parser:
@@ -108,12 +125,39 @@ def _parser() -> _Parser:
         description="Iron-condor books with and without a VIX hedge, measured; momentum ignition in order books.",
     )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="study|detect", parser_class=_Parser)
+    commands = parser.add_subparsers(
+        dest="command", metavar="study|report|detect|presets|doctor", parser_class=_Parser
+    )
     study = commands.add_parser(
         "study",
         help="replay books over recorded history; `alvh study --help` lists its options",
         description="Replay books over recorded history. Without files it runs on the demonstration.",
     )
+    _study_options(study)
+    output = study.add_argument_group("output")
+    where = output.add_mutually_exclusive_group()
+    where.add_argument("--out", metavar="DIR", help="folder for picture, JSON results and their manifest")
+    where.add_argument(
+        "--png", metavar="FILE", default="alvh-study.png", help="picture (default: %(default)s)"
+    )
+    output.add_argument("--json", action="store_true", help="print JSON and nothing else on standard output")
+    study.set_defaults(parser=study, run=_study)
+    report = commands.add_parser(
+        "report",
+        help="the same study as one offline page",
+        description="Replay books over recorded history and write one page that works offline.",
+    )
+    _study_options(report)
+    _cli_report.add_output(report)
+    report.set_defaults(parser=report, run=lambda arguments: _cli_report.run(arguments, _run_study))
+    _cli_detect.add_parser(commands)
+    _cli_presets.add_parser(commands)
+    _cli_doctor.add_parser(commands)
+    return parser
+
+
+def _study_options(study: argparse.ArgumentParser) -> None:
+    """Add what decides a study: market, books, run."""
     data = study.add_argument_group(
         "market data", "CSV (also .gz, .zip) or Parquet; docs/own-data.md has the layouts"
     )
@@ -139,7 +183,7 @@ def _parser() -> _Parser:
         "--books",
         metavar="A,B",
         default="unhedged,static",
-        help=f"of {', '.join(_BOOKS)} (default: %(default)s)",
+        help=f"of {', '.join(_BOOKS)}, presets, TOML and JSON files of books (default: %(default)s)",
     )
     run.add_argument(
         "--min-sessions",
@@ -162,16 +206,7 @@ def _parser() -> _Parser:
         metavar="N",
         help="resampled paths behind the intervals (default: %(default)s)",
     )
-    output = study.add_argument_group("output")
-    where = output.add_mutually_exclusive_group()
-    where.add_argument("--out", metavar="DIR", help="folder for the picture and the JSON results")
-    where.add_argument(
-        "--png", metavar="FILE", default="alvh-study.png", help="picture (default: %(default)s)"
-    )
-    output.add_argument("--json", action="store_true", help="print JSON and nothing else on standard output")
-    study.set_defaults(parser=study, run=_study)
-    _cli_detect.add_parser(commands)
-    return parser
+    run.add_argument("--job", metavar="FILE", help="TOML that says all this; flags beside it win")
 
 
 def _at_least(least: int) -> Callable[[str], int]:
@@ -204,6 +239,12 @@ def _study(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         path = write_whole(picture.with_suffix(".json"), lambda stream: stream.write(f"{text}\n".encode()))
         print(f"results: {path}", file=remarks)
+        manifest = write_manifest(picture.parent, [picture, path], study.provenance)
+        print(f"manifest: {manifest}", file=remarks)
+
+
+def _run_study(arguments: argparse.Namespace) -> Study:
+    return _backtest(arguments, _history(arguments))
 
 
 def _picture_path(arguments: argparse.Namespace) -> Path:
@@ -244,12 +285,12 @@ def _backtest(arguments: argparse.Namespace, history: Any) -> Study:
     if arguments.chain is None:
         if arguments.chain_format is not None:
             arguments.parser.error("argument --chain-format: needs --chain")
-        marks = alvh.marks.surface(history)
+        marks: Any = alvh.marks.surface(history)
     else:
         if arguments.chain_format is None:
             arguments.parser.error("argument --chain: needs --chain-format")
         marks = alvh.marks.quotes(alvh.Chain.read(arguments.chain, format=arguments.chain_format))
-    books = alvh.books.named(*(name.strip() for name in arguments.books.split(",")))
+    books = _cli_presets.books_of(arguments.books)
     study: Study = alvh.backtest(
         books,
         history,
@@ -267,6 +308,7 @@ def _report(study: Study) -> str:
     if sentences:
         head = f"Against {study.base} (95 % intervals, same days resampled for both):"
         parts.append([head, *(_wrapped(sentence) for sentence in sentences)])
+    parts.append([_wrapped(line) for line in claim_lines(study)])
     remarks = [*_apart(study), *study.incident_lines(), *_marks_lines(study)]
     parts.append([_wrapped(line) for line in remarks])
     parts.append(study.sensitivity_lines())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from alvh._figures import COLOURS, GREY, new_axes, new_figure, tidy
 from alvh._files import write_whole
+from alvh.errors import ConfigError
 
 if TYPE_CHECKING:
     import os
@@ -18,13 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["StudyPlot"]
 
+_HATCHES = ("", "//", "..")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _STYLES = ("-", "--", "-.", ":")
 # Capitals that differ by more than this factor cannot share an axis in USD.
 _ALIKE = 3.0
 
 
 class StudyPlot:
-    """Equity and drawdown of the books of a study.
+    """Pictures of a study: each draws on given axes or on new ones.
 
     Parameters
     ----------
@@ -76,6 +81,140 @@ class StudyPlot:
         self._lines(ax, -100.0 * self._study.drawdown)
         ax.set_ylabel("drawdown, % of peak")
         ax.set_ylim(top=0.0)
+        return ax
+
+    def attribution(self, ax: Axes | None = None) -> Axes:
+        """P&L of each book by leg, layer and cost, stacked bars in thousand USD.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+        """
+        ax = new_axes() if ax is None else ax
+        frame = self._study.attribution() / 1e3
+        frame = frame.loc[:, (frame != 0.0).any()]
+        # Gains pile up above zero, losses below it.
+        above, below = np.zeros(len(frame)), np.zeros(len(frame))
+        at = np.arange(len(frame))
+        for index, name in enumerate(frame.columns):
+            values = frame[name].to_numpy()
+            bottom = np.where(values >= 0.0, above, below)
+            ax.bar(
+                at,
+                values,
+                bottom=bottom,
+                width=0.6,
+                label=_words(name),
+                color=COLOURS[index % len(COLOURS)],
+                hatch=_HATCHES[index // len(COLOURS) % len(_HATCHES)],
+                edgecolor="white",
+                linewidth=0.4,
+            )
+            above += np.maximum(values, 0.0)
+            below += np.minimum(values, 0.0)
+        ax.plot(at, frame.sum(axis=1).to_numpy(), "D", color="black", label="total")
+        ax.set_xticks(at, [_words(name) for name in frame.index])
+        ax.axhline(0.0, color=GREY, linewidth=0.8)
+        ax.set_ylabel("P&L, thousand USD")
+        ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        tidy(ax)
+        return ax
+
+    def layers(self, ax: Axes | None = None, book: str | None = None) -> Axes:
+        """Contracts per hedge layer at the close, with VIX on a second scale.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+        book : str, optional
+            Which book; the first hedged one by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+
+        Raises
+        ------
+        ConfigError
+            ``STA024``: when `book` names no book with a hedge, or of a simulation.
+        """
+        from alvh._market_views import layer_contracts
+
+        study = self._study
+        hedged = {} if "outcomes" in study.raw else _hedged(study)
+        name = next(iter(hedged), None) if book is None else book
+        if name not in hedged:
+            expected = f"one of {', '.join(hedged)}" if hedged else "a book with a hedge over one history"
+            raise ConfigError("STA024", "plot.layers", "book", repr(name)[:40], expected)
+        ax = new_axes() if ax is None else ax
+        held = layer_contracts(study, name, hedged[name])
+        days = study.equity().index.to_numpy()
+        ax.stackplot(
+            days,
+            *held.values(),
+            labels=[_words(layer) for layer in held],
+            colors=[COLOURS[index % len(COLOURS)] for index in range(len(held))],
+            alpha=0.75,
+            step="post",
+            linewidth=0,
+        )
+        ax.set_ylabel(f"contracts of {_words(name)}")
+        ax.set_ylim(0.0, 1.15 * max(float(sum(held.values()).max()), 1.0))
+        if study.market is not None:
+            right = ax.twinx()
+            right.plot(days, study.market["vix"].to_numpy(), color="black", linewidth=0.8, label="VIX")
+            right.set_ylabel("VIX, points")
+            right.spines[["top"]].set_visible(False)
+        ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=len(held))
+        tidy(ax)
+        return ax
+
+    def frontier(self, ax: Axes | None = None) -> Axes:
+        """Hedge cost a year against the reduction of expected shortfall, with 95 % intervals and the claimed corner.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+        """
+        from matplotlib.patches import Rectangle
+
+        ax = new_axes() if ax is None else ax
+        paired = self._study.paired()
+        for index, name in enumerate(paired.index):
+            row = 100.0 * paired.drop(columns="reading").loc[name].astype(float)
+            x, y = row["hedge_cost"], row["expected_shortfall_reduction"]
+            colour = COLOURS[(index + 1) % len(COLOURS)]
+            ax.errorbar(
+                x,
+                y,
+                xerr=_reach(row, "hedge_cost"),
+                yerr=_reach(row, "expected_shortfall_reduction"),
+                fmt=_MARKERS[index % len(_MARKERS)],
+                color=colour,
+                capsize=3,
+                label=_words(name),
+            )
+        ax.add_patch(Rectangle((1.0, 35.0), 1.0, 30.0, fill=False, linestyle="--", edgecolor="black"))
+        ax.annotate("claimed", (1.5, 65.0), ha="center", va="bottom", fontsize=8)
+        ax.axhline(0.0, color=GREY, linewidth=0.8)
+        ax.set_xlabel("hedge cost, % of capital a year")
+        ax.set_ylabel("expected shortfall reduction, %")
+        ax.legend(frameon=False, fontsize=8)
+        tidy(ax)
         return ax
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -152,3 +291,23 @@ class StudyPlot:
         frame = self._study.events()
         covered = frame[frame["skipped"] == ""].drop_duplicates("event")
         return list(zip(covered["start"], covered["end"], covered["event"], strict=True))
+
+
+def _words(name: object) -> str:
+    return str(name).replace("_", " ")
+
+
+def _hedged(study: Study) -> dict[str, list[str]]:
+    """Books with layers in which they ever earned or lost anything."""
+    from alvh._study_records import layers
+
+    frame = study.attribution()
+    names = np.asarray(frame.columns)[layers(study.raw)]
+    found = {str(book): [str(name) for name in names if frame.at[book, name] != 0.0] for book in frame.index}
+    return {book: own for book, own in found.items() if own}
+
+
+def _reach(row: pd.Series[float], quantity: str) -> list[list[float]] | None:
+    value, low, high = (float(row[f"{quantity}{end}"]) for end in ("", "_low", "_high"))
+    # The value of a path statistic can lie outside what resampling finds; a bar has no negative length.
+    return None if np.isnan(low) else [[max(0.0, value - low)], [max(0.0, high - value)]]

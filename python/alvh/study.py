@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from alvh._history_sample import ENDS, EVENTS, Event, HistorySample
 from alvh._path_sample import PathSample
 from alvh._study_text import COLUMN, kusd, line, plain, rows, shorten, text_table
 from alvh.errors import ConfigError
+from alvh.policy import CONDOR_SWITCHES
 
 if TYPE_CHECKING:
     import os
@@ -293,6 +293,19 @@ class Study:
         """Daily P&L, sessions x books, USD; of a simulation that of the recorded paths."""
         return self._sample.pnl()
 
+    def returns(self) -> pd.DataFrame:
+        """Daily returns for libraries of performance statistics such as quantstats and pyfolio.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Sessions x books, P&L over the equity of the evening before as a fraction; NaN once an account is lost. Of
+            a simulation (path, session) x books of the recorded paths.
+        """
+        pnl, equity = self.pnl, self.equity()
+        before = equity - pnl
+        return pnl / before.where(before > 0.0)
+
     @property
     def drawdown(self) -> pd.DataFrame:
         """Fall from the highest equity so far as a fraction of it, sessions x books; recorded paths as in `pnl`."""
@@ -337,6 +350,60 @@ class Study:
         return Decisions.of(
             self._sample.records("decisions"), policy_hashes(self.books, self.raw["provenance"])
         )
+
+    def explain(self, time: Any, book: str | None = None) -> str:
+        """Say in words what was decided on a day or at a time, and why.
+
+        Parameters
+        ----------
+        time : str, datetime.date or datetime.datetime
+            A day, or a time of day of it, New York.
+        book : str, optional
+            One book only.
+
+        Returns
+        -------
+        str
+            One line per decision: when, who, what, rule, and what it looked at.
+
+        Raises
+        ------
+        ConfigError
+            When `time` is no time or `book` names no book.
+        """
+        from alvh._explain import explain
+
+        return explain(self, time, book)
+
+    def decomposition(
+        self,
+        both: str = "adaptive",
+        condor: str = "unhedged_phased",
+        hedge: str = "adaptive_hedge",
+        base: str = "unhedged",
+    ) -> pd.DataFrame:
+        """Split the P&L difference of two books into condor-rule effect, hedge effect and interaction.
+
+        Parameters
+        ----------
+        both, condor, hedge, base : str
+            Books with the condor rules and the hedge, with the condor rules alone, with the hedge alone, with neither.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows ``total``, ``condor_rules``, ``hedge`` and ``interaction``, which sum to the total; columns ``pnl``
+            with its 95 % interval ``pnl_low``, ``pnl_high`` by the same resampled paths, and
+            ``expected_shortfall_95`` of the daily effect, all USD.
+
+        Raises
+        ------
+        ConfigError
+            When the study lacks one of the books.
+        """
+        from alvh._decomposition import decomposition
+
+        return decomposition(self, both, condor, hedge, base)
 
     def incidents(self) -> pd.DataFrame:
         """List what happened to the books.
@@ -439,6 +506,8 @@ class Study:
         """Whether a book differs from the base by nothing but its hedge."""
         configuration = self.raw["provenance"]["books"]
         own, base = (configuration[self.books.index(book)] for book in (name, self.base))
+        if _condor_rules(own) != _condor_rules(base):
+            return False
         return all(own[key] == base[key] for key in ("condor", "capital", "portfolio"))
 
     def sensitivity_lines(self) -> list[str]:
@@ -498,21 +567,9 @@ class Study:
         return self.table()
 
     def _repr_html_(self) -> str:
-        columns = {name: column.tolist() for name, column in self.summary().items()}
-        head = "".join(f"<th>{escape(book)}</th>" for book in self.books)
-        body = [f"<tr><th></th>{head}</tr>"]
-        for name, label, factor, digits in self._sample.rows:
-            if name not in self._sample.brief:
-                continue
-            cells = [
-                self._sample.cell([columns[f"{name}{end}"][book] for end in ENDS], factor, digits)
-                for book in range(len(self.books))
-            ]
-            row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            body.append(f"<tr><th>{escape(label)}</th>{row}</tr>")
-        caption = self._sample.caption()
-        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
-        return f"<table><caption>{escape(caption)}</caption>{''.join(body)}</table>{sentences}"
+        from alvh._notebook import notebook_html
+
+        return notebook_html(self)
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -522,6 +579,15 @@ class Study:
 
     def _value(self, book: str, metric: str) -> float:
         return self._sample.value(book, metric)
+
+
+def _condor_rules(configuration: Mapping[str, Any]) -> Any:
+    """Rules of a book that change its condors."""
+    rules = configuration.get("rules") or {}
+    if "breakout" in rules:
+        return rules
+    adaptive = rules.get("adaptive", {})
+    return {name: adaptive[name] for name in CONDOR_SWITCHES if adaptive.get(name)}
 
 
 def _frozen(value: Any) -> Any:

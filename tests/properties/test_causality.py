@@ -64,6 +64,7 @@ def account_set(seed: int) -> list[Book]:
         books.vix_tail_hedge(),
         Book(daily, LayeredHedge((futures, note), trade_time="11:00"), capital=60_000.0, name="daily"),
         *(generated.random_book(seed * 100 + i, f"random{i}") for i in range(3)),
+        *(generated.special_book(seed * 100 + i, f"special{i}") for i in range(2)),
     ]
     return wanted
 

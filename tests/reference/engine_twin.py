@@ -188,7 +188,7 @@ class Market:
         day, last, level = np.broadcast_arrays(
             np.asarray(step_day, np.int32), np.asarray(expiry, np.int32), np.asarray(strike, np.float64)
         )
-        return _core.surface_rows(
+        return _core.smile_rows(
             self.source, *(np.ascontiguousarray(x) for x in (day, last, level)), right, product, label
         )
 
@@ -893,7 +893,7 @@ class Twin:
         if rule.strike_level is not None:
             return self.market.snap(step, "VIX", expiry, rule.strike_level)
         if rule.strike_offset is not None:
-            level = max(self.market.future(step, expiry) + rule.strike_offset, 1.0)
+            level = max(step.vix + rule.strike_offset, 1.0)
             return self.market.snap(step, "VIX", expiry, level)
         return self.market.by_delta(step, "VIX", expiry, "call", rule.delta)
 

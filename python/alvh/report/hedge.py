@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alvh._market_views import layer_contracts
 from alvh.report.facts import CONDOR_LEGS
 from alvh.report.figures import axis, bars, grid, layout, line
 from alvh.report.markup import Figure, Section, number, numbers, plotly_text, table, text
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from alvh.report.facts import Facts
 
 __all__ = ["events_section", "layers_section", "phases_section", "slide_section", "waterfall_section"]
-
-_MOST_LINES = 4
 
 
 def events_section(facts: Facts) -> Section:
@@ -90,7 +88,7 @@ def layers_section(facts: Facts) -> Section:
         for position, name in enumerate(name for name in names if name in market):
             level = facts.largest(market[name].to_numpy())
             traces.append(line(names[name], level, position + 4, legendgroup="market"))
-    held = _contracts(facts, facts.subject)
+    held = layer_contracts(facts.study, facts.subject, facts.layers_of(facts.subject))
     for position, (layer, contracts) in enumerate(held.items()):
         trace = line(layer, facts.last(contracts), position, yaxis="y2", digits=0, stackgroup="layers")
         trace["fillcolor"] = f"@f{position % 8}"
@@ -108,16 +106,6 @@ def layers_section(facts: Facts) -> Section:
         "curve that turns (the first future above the second) is where a hedge is paid for."
     )
     return section.add(Figure("layers", caption, traces, axes, 480))
-
-
-def _contracts(facts: Facts, book: str) -> dict[str, NDArray[np.float64]]:
-    trades = facts.study.trades
-    own = trades[(trades["book"] == book) & trades["bucket"].isin(facts.layers)]
-    held = {}
-    for layer in facts.layers_of(book):
-        moves = own[own["bucket"] == layer].groupby("day")["contracts"].sum()
-        held[layer] = moves.reindex(facts.days, fill_value=0).cumsum().to_numpy(dtype=np.float64)
-    return held
 
 
 def slide_section(facts: Facts) -> Section:

@@ -118,7 +118,7 @@ fn main() {
     let agenda = Agenda::new(&market, &world);
     let books = books();
     let set = InstructionSet::best();
-    let source = |first: usize| SimulatedSource::new(&agenda, 1, first as u64, LANES, set);
+    let source = |first: usize| SimulatedSource::<LANES>::new(&agenda, 1, first as u64, LANES, set);
     let mut state = MarketState::default();
     let start = Instant::now();
     let before = spent(start);

@@ -121,6 +121,8 @@ pub enum LayerInstrument {
     VixFuture,
     /// Long the note on the first two futures.
     VixNote,
+    /// Long SPX puts.
+    SpxPut,
 }
 
 /// How large a layer is.
@@ -134,6 +136,8 @@ pub enum LayerSizing {
     PremiumByFuture(Vec<(f64, f64)>),
     /// Share of the condors' notional (wing width times 100 times condors) spent on premium at each purchase.
     NotionalShare(f64),
+    /// Share of equity held in a note, set anew on monthly VIX expiry days.
+    EquityShare(f64),
     /// Share of `LayeredHedge::budget`: a purchase spends what the days until its roll claim of the year.
     BudgetShare(f64),
 }
@@ -160,7 +164,7 @@ pub struct HedgeLayer {
     pub dte: i32,
     /// Forward delta of the strike.
     pub delta: f64,
-    /// Strike in points above the future of the same expiry, instead of `delta`.
+    /// Strike in points above VIX, instead of `delta`.
     pub strike_offset: Option<f64>,
     /// Strike level in points, instead of `delta`.
     pub strike_level: Option<f64>,
@@ -364,7 +368,7 @@ impl HedgeLayer {
             && self.name.len() <= 32
             && self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         check.that(plain, "CFG020", "name", format!("{:?}", self.name), "1..32 of a-z A-Z 0-9 _")?;
-        let reserved = RESERVED_BUCKETS.contains(&self.name.as_str());
+        let reserved = RESERVED_BUCKETS.contains(&self.name.as_str()) || self.name == SLEEVE_BUCKET;
         check.that(!reserved, "CFG021", "name", &self.name, "a name that is no P&L bucket of its own")?;
         check.that(open_unit(self.delta), "CFG007", "delta", self.delta, "0 < delta < 1")?;
         check.that((1..=400).contains(&self.dte), "CFG022", "dte", self.dte, "1 <= dte <= 400")?;
@@ -392,6 +396,16 @@ impl HedgeLayer {
             }
             LayerSizing::NotionalShare(share) => {
                 check.that(within(*share, 0.0, 1.0), "CFG034", "notional_share", share, "0 <= notional_share <= 1")?;
+            }
+            LayerSizing::EquityShare(share) => {
+                check.that(within(*share, 0.0, 1.0), "CFG064", "equity_share", share, "0 <= equity_share <= 1")?;
+                check.that(
+                    self.instrument == LayerInstrument::VixNote,
+                    "CFG065",
+                    "instrument",
+                    "an option or a future",
+                    "the note where size is a share of equity",
+                )?;
             }
             LayerSizing::BudgetShare(share) => {
                 check.that(within(*share, 0.0, 1.0), "CFG035", "budget_share", share, "0 <= budget_share <= 1")?;
@@ -548,6 +562,11 @@ impl Book {
         self.costs.validate()
     }
 
+    /// Whether a second engine stands beside the layers.
+    pub fn has_sleeve(&self) -> bool {
+        matches!(&self.rules, Some(Rules::Adaptive(policy)) if policy.second_engine) && self.hedge.is_some()
+    }
+
     /// SHA-256 of the canonical JSON of the book, in hexadecimal.
     pub fn hash(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();
@@ -567,6 +586,9 @@ pub fn hex(bytes: &[u8]) -> String {
 /// P&L buckets that every book has; a layer may not take their names.
 pub const RESERVED_BUCKETS: [&str; 8] =
     ["short_put", "long_put", "short_call", "long_call", "portfolio", "interest", "fees", "slippage"];
+
+/// P&L bucket of the second engine, behind those of the layers.
+pub const SLEEVE_BUCKET: &str = "second_engine";
 
 fn time_of_day(seconds: i32) -> bool {
     (crate::instrument::OPEN_SECONDS..=crate::instrument::CLOSE_SECONDS).contains(&seconds)
@@ -605,8 +627,11 @@ pub fn check_part(class: &str, json: &str) -> Result<()> {
     }
 }
 
-/// Reads an object from JSON, field by name.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
+/// Reads an object from JSON, field by name, without checking its values.
+///
+/// # Errors
+/// `Config` when the text is no such object.
+pub fn parse<T: serde::de::DeserializeOwned>(json: &str, class: &str) -> Result<T> {
     // A list would fill the fields by position: only names are understood.
     if !json.trim_start().starts_with('{') {
         let fault = Fault::new("CFG000", class, "fields", "no JSON object", "the documented fields and types");

@@ -5,6 +5,7 @@ use alvh_core::engine::record::{INCIDENTS, Partial, Record};
 use alvh_core::engine::{self, RunOptions, bucket_names};
 use alvh_core::instrument::{Instrument, Right, Settlement};
 use alvh_core::market::history::HistorySource;
+use alvh_core::marks::model::ModelMarks;
 use alvh_core::marks::quotes::QuoteMarks;
 use alvh_core::marks::surface::SurfaceMarks;
 use alvh_core::policy::{RULES, StaticPolicy};
@@ -18,6 +19,7 @@ use crate::chain::PyChain;
 use crate::door;
 use crate::errors::{IntoPyResult, to_py};
 use crate::history::PyHistory;
+use crate::tables::PyTables;
 
 /// Adds the engine's functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -41,22 +43,32 @@ fn book_hash(py: Python<'_>, json: &str) -> PyResult<String> {
 
 /// Runs the books over the history.
 #[pyfunction]
-#[pyo3(signature = (history, books, chain, scan_portfolio = false))]
+#[pyo3(signature = (history, books, chain, scan_portfolio = false, tables = None, overlay = false))]
 fn backtest<'py>(
     py: Python<'py>,
     history: &PyHistory,
     books: Vec<String>,
     chain: Option<&PyChain>,
     scan_portfolio: bool,
+    tables: Option<&PyTables>,
+    overlay: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let books: Vec<Book> = books.iter().map(|json| book::parse_book(json)).collect::<Result<_>>().into_py_result(py)?;
     let source = history.inner.clone();
     let chain = chain.map(|chain| chain.inner.clone());
     let names = bucket_names(&books);
     let options = RunOptions { recorded: 1, scan_portfolio };
-    let (partial, counts) = door::enter(py, |go_on| match chain {
-        None => run(&source, &mut SurfaceMarks::new(), &books, options, go_on).map(|partial| (partial, Vec::new())),
-        Some(chain) => {
+    let tables = tables.map(|tables| tables.inner.clone());
+    let (partial, counts) = door::enter(py, |go_on| match (chain, tables) {
+        (None, Some(tables)) => {
+            let mut marks = ModelMarks::new(tables).with_overlay(overlay);
+            let partial = run(&source, &mut marks, &books, options, go_on)?;
+            Ok((partial, vec![("clamped", marks.clamped())]))
+        }
+        (None, None) => {
+            run(&source, &mut SurfaceMarks::new(), &books, options, go_on).map(|partial| (partial, Vec::new()))
+        }
+        (Some(chain), _) => {
             let mut marks = QuoteMarks::new(chain, SurfaceMarks::new());
             let partial = run(&source, &mut marks, &books, options, go_on)?;
             Ok((partial, marks.counts().entries().to_vec()))
@@ -197,6 +209,7 @@ fn condors<'py>(py: Python<'py>, record: &Record) -> PyResult<Bound<'py, PyDict>
         "max_loss_cents" => |row| row.max_loss_cents,
         "exit_rule" => |row| i32::from(row.rule),
         "double_breach" => |row| row.double_breach,
+        "chain" => |row| row.chain,
     ))
 }
 

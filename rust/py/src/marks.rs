@@ -2,7 +2,9 @@
 
 use alvh_core::instrument::{Day, Right};
 use alvh_core::marks::OptionProduct;
-use alvh_core::marks::surface::{self, MarkTime, SurfaceQuery, look_up};
+use alvh_core::marks::lookup::{self, MarkTime, SmileQuery, look_up};
+use alvh_core::marks::model::ModelMarks;
+use alvh_core::marks::surface::SurfaceMarks;
 use alvh_core::{Error, Fault, Result};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -11,12 +13,13 @@ use crate::arrays::finished;
 use crate::door;
 use crate::errors::IntoPyResult;
 use crate::history::PyHistory;
+use crate::tables::PyTables;
 
 type Columns<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 
 /// Adds the functions of the surface marks to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(surface_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(smile_rows, module)?)?;
     module.add_function(wrap_pyfunction!(note_levels, module)?)
 }
 
@@ -27,7 +30,7 @@ fn unknown<T>(field: &str, value: &str, expected: &str) -> Result<T> {
 fn query<'a>(
     (day, expiry, strike): (&'a [Day], &'a [Day], &'a [f64]),
     (right, product, time): (&str, &str, &str),
-) -> Result<SurfaceQuery<'a>> {
+) -> Result<SmileQuery<'a>> {
     let right = match right {
         "call" => Right::Call,
         "put" => Right::Put,
@@ -46,12 +49,13 @@ fn query<'a>(
         "close" => MarkTime::Close,
         other => return unknown("time", other, "\"open\", \"mid_morning\" or \"close\""),
     };
-    Ok(SurfaceQuery { day, expiry, strike, right, product, time })
+    Ok(SmileQuery { day, expiry, strike, right, product, time })
 }
 
-/// Implied volatility, price and forward of options on the surface of a history.
+/// Implied volatility, price and forward of options on the smiles of a history: those of a model where tables are given.
 #[pyfunction]
-fn surface_rows<'py>(
+#[pyo3(signature = (history, day, expiry, strike, right, product, time, tables = None, overlay = false))]
+fn smile_rows<'py>(
     py: Python<'py>,
     history: &PyHistory,
     day: PyReadonlyArray1<'py, Day>,
@@ -60,11 +64,17 @@ fn surface_rows<'py>(
     right: &str,
     product: &str,
     time: &str,
+    tables: Option<&PyTables>,
+    overlay: bool,
 ) -> PyResult<Columns<'py>> {
     let columns = (day.as_slice()?, expiry.as_slice()?, strike.as_slice()?);
     let query = query(columns, (right, product, time)).into_py_result(py)?;
     let source = history.inner.clone();
-    let rows = door::enter(py, |_| look_up(&*source, &query))?;
+    let tables = tables.map(|tables| tables.inner.clone());
+    let rows = door::enter(py, |_| match tables {
+        None => look_up(&*source, &mut SurfaceMarks::new(), &query),
+        Some(tables) => look_up(&*source, &mut ModelMarks::new(tables).with_overlay(overlay), &query),
+    })?;
     Ok((
         PyArray1::from_vec(py, rows.implied_vol),
         PyArray1::from_vec(py, rows.price),
@@ -74,8 +84,19 @@ fn surface_rows<'py>(
 
 /// Level of the rolled VIX note at every close of a history.
 #[pyfunction]
-fn note_levels<'py>(py: Python<'py>, history: &PyHistory) -> PyResult<Bound<'py, PyArray1<f64>>> {
+#[pyo3(signature = (history, tables = None))]
+fn note_levels<'py>(
+    py: Python<'py>,
+    history: &PyHistory,
+    tables: Option<&PyTables>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let source = history.inner.clone();
-    let levels = door::enter(py, |_| Ok(surface::note_levels(&*source)))?;
+    let tables = tables.map(|tables| tables.inner.clone());
+    let levels = door::enter(py, |_| {
+        Ok(match tables {
+            None => lookup::note_levels(&*source, &mut SurfaceMarks::new()),
+            Some(tables) => lookup::note_levels(&*source, &mut ModelMarks::new(tables)),
+        })
+    })?;
     Ok(finished(py, levels))
 }

@@ -42,7 +42,7 @@ fn signals<'py>(py: Python<'py>, history: &PyHistory, json: &str, every_step: bo
         return Err(Error::config(Fault::new("SIG013", "SignalConfig", field, value, expected))).into_py_result(py);
     }
     let names: Vec<&str> = SIGNALS.iter().copied().chain(config.user.iter().map(|user| user.name.as_str())).collect();
-    let readings = door::enter(py, |go_on| table::compute(&*source, 0, &config, every_step, go_on))?;
+    let readings = door::enter(py, |go_on| table::compute(&mut &*source, 0, &config, every_step, go_on))?;
     let columns = PyDict::new(py);
     columns.set_item("day", finished(py, readings.day))?;
     columns.set_item("seconds", finished(py, readings.seconds))?;

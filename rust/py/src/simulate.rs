@@ -3,8 +3,9 @@
 use alvh_core::Result;
 use alvh_core::book::{self, Book};
 use alvh_core::engine::bucket_names;
-use alvh_core::engine::record::Outcome;
+use alvh_core::engine::record::{INCIDENTS, Outcome};
 use alvh_core::market::model::MarketConfig;
+use alvh_core::policy::RULES;
 use alvh_core::simulate::paths::{Measure, Plan};
 use alvh_core::simulate::study::{self, Shard};
 use alvh_core::simulate::world::World;
@@ -73,6 +74,12 @@ fn simulate_paths<'py>(
     Ok((out.records, columns))
 }
 
+/// Checks a world.
+#[pyfunction]
+fn check_world(py: Python<'_>, json: &str) -> PyResult<()> {
+    World::from_json(json).map(|_| ()).into_py_result(py)
+}
+
 /// All books on the same simulated paths: outcomes by path, and the recorded paths in full.
 #[pyfunction]
 #[pyo3(
@@ -102,14 +109,17 @@ fn simulate_books<'py>(
     let result = door::enter(py, run)?;
     let outcomes = PyDict::new(py);
     let shape = [books.len(), n_paths];
-    for (name, column) in Outcome::INTEGERS.iter().zip(result.outcomes.integers) {
+    for (name, column) in Outcome::CENTS.iter().zip(result.outcomes.cents) {
+        outcomes.set_item(format!("{name}_cents"), frozen(PyArray1::from_vec(py, column).reshape(shape)?))?;
+    }
+    for (name, column) in Outcome::count_names().zip(result.outcomes.counts) {
         outcomes.set_item(name, frozen(PyArray1::from_vec(py, column).reshape(shape)?))?;
     }
-    for (name, column) in Outcome::FLOATS.iter().zip(result.outcomes.floats) {
+    for (name, column) in Outcome::float_names().zip(result.outcomes.floats) {
         outcomes.set_item(name, frozen(PyArray1::from_vec(py, column).reshape(shape)?))?;
     }
     let pnl = PyArray1::from_vec(py, result.outcomes.pnl).reshape([books.len(), names.len(), n_paths])?;
-    outcomes.set_item("pnl", frozen(pnl))?;
+    outcomes.set_item("bucket_cents", frozen(pnl))?;
     let records: PyResult<Vec<_>> = result
         .records
         .iter()
@@ -125,6 +135,8 @@ fn simulate_books<'py>(
     raw.set_item("books", books.iter().map(|book| book.name.as_str()).collect::<Vec<_>>())?;
     raw.set_item("capital", finished(py, books.iter().map(|book| book.capital).collect()))?;
     raw.set_item("buckets", &names)?;
+    raw.set_item("rules", RULES)?;
+    raw.set_item("event_kinds", INCIDENTS)?;
     raw.set_item("outcomes", outcomes)?;
     raw.set_item("records", records?)?;
     raw.set_item("sessions", world.sessions)?;
@@ -138,5 +150,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(instruction_sets, module)?)?;
     module.add_function(wrap_pyfunction!(reference_workload, module)?)?;
     module.add_function(wrap_pyfunction!(simulate_paths, module)?)?;
+    module.add_function(wrap_pyfunction!(check_world, module)?)?;
     module.add_function(wrap_pyfunction!(simulate_books, module)?)
 }

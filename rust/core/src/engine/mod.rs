@@ -16,7 +16,7 @@ use legs::LegTable;
 use record::{BookSeries, Partial, Record};
 use shared::SharedMarks;
 
-use crate::book::{Book, RESERVED_BUCKETS};
+use crate::book::{Book, RESERVED_BUCKETS, SLEEVE_BUCKET};
 use crate::calendar::listed::Today;
 use crate::error::{Error, Fault, Result};
 use crate::instrument::Instrument;
@@ -40,6 +40,9 @@ pub fn bucket_names(books: &[Book]) -> Vec<String> {
         if !names.contains(&layer.name) {
             names.push(layer.name.clone());
         }
+    }
+    if books.iter().any(Book::has_sleeve) {
+        names.push(SLEEVE_BUCKET.to_owned());
     }
     names
 }
@@ -204,9 +207,9 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         }
     }
     let outcomes = accounts
-        .iter()
+        .into_iter()
         .enumerate()
-        .map(|(path, books)| (first_path + path as u64, books.iter().map(BookAccount::outcome).collect()))
+        .map(|(path, books)| (first_path + path as u64, books.into_iter().map(BookAccount::outcome).collect()))
         .collect();
     let steps = (source.n_steps() * n_paths) as u64;
     let partial = Partial { outcomes, records: records.into_iter().flatten().collect(), steps, clamped };
@@ -240,7 +243,9 @@ fn new_account(index: usize, book: &Book, names: &[String]) -> BookAccount {
     let layers = book.hedge.as_ref().map_or(&[][..], |hedge| &hedge.layers);
     let buckets = layers
         .iter()
-        .map(|layer| names.iter().position(|name| *name == layer.name).unwrap_or_default() as u16)
+        .map(|layer| layer.name.as_str())
+        .chain(book.has_sleeve().then_some(SLEEVE_BUCKET))
+        .map(|wanted| names.iter().position(|name| name == wanted).unwrap_or_default() as u16)
         .collect();
     BookAccount::new(index as u32, book, buckets, names.len())
 }

@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::instrument::{Day, Instrument};
+use crate::statistics::METRICS;
 
 /// Incidents that a result must mention; a result refers to them by index.
-pub const INCIDENTS: [&str; 15] = [
+pub const INCIDENTS: [&str; 16] = [
     "margin_call",
     "forced_close",
     "entry_skipped_credit",
@@ -20,6 +21,7 @@ pub const INCIDENTS: [&str; 15] = [
     "settlement_late",
     "unmarked_leg",
     "hypothetical_hedge",
+    "caps_bind",
 ];
 
 /// Index into [`INCIDENTS`].
@@ -54,6 +56,8 @@ pub mod incident {
     pub const UNMARKED: u16 = 13;
     /// A hedge trade before its instrument was listed.
     pub const HYPOTHETICAL: u16 = 14;
+    /// The caps cut the hedge in a calm session, to this share.
+    pub const CAPS_BIND: u16 = 15;
 }
 
 /// A fill.
@@ -187,84 +191,69 @@ pub struct Record {
 }
 
 /// What is kept of every path and book.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Equity at the end in cents.
     pub final_equity: i64,
-    /// Largest fall of the closing equity from a previous peak in cents.
-    pub max_drawdown: i64,
-    /// The largest fall as a fraction of its peak, which may be another episode.
-    pub drawdown_fraction: f64,
-    /// Sessions from the peak before that fraction to its recovery, or to the end.
-    pub drawdown_sessions: i64,
-    /// Credit received in cents.
-    pub credit: i64,
-    /// P&L of all layers in cents, before fees and slippage.
-    pub hedge_pnl: i64,
-    /// Fees and slippage of all layers in cents.
-    pub hedge_costs: i64,
-    /// Margin calls.
-    pub margin_calls: i64,
-    /// Closed condors.
-    pub condors: i64,
-    /// Closed condors with a gain after costs.
-    pub winners: i64,
-    /// Double breaches.
-    pub double_breaches: i64,
+    /// Largest requirement at a close in cents.
+    pub margin_max: i64,
     /// Smallest cash less requirement in cents.
     pub min_excess: i64,
     /// P&L of the worst session in cents.
     pub worst_session: i64,
-    /// Sum of squares of the P&L of a session, USD squared.
-    pub squares: f64,
-    /// The same of the P&L without interest on cash.
-    pub excess_squares: f64,
-    /// The same of the losses among those.
-    pub downside_squares: f64,
     /// P&L of every bucket in cents.
     pub pnl: Vec<i64>,
+    /// Statistics of the daily P&L, in the order of [`METRICS`].
+    pub statistics: [f64; METRICS.len()],
+    /// Value of everything bought and sold in USD.
+    pub traded: f64,
+    /// Condors sold.
+    pub entries: u32,
+    /// Closed condors.
+    pub condors: u32,
+    /// Closed condors with a gain after costs.
+    pub winners: u32,
+    /// Double breaches.
+    pub double_breaches: u32,
+    /// Incidents by kind, in the order of [`INCIDENTS`].
+    pub incidents: [u32; INCIDENTS.len()],
 }
 
-impl Outcome {
-    /// Names of the whole numbers, in the order of [`Outcome::integers`].
-    pub const INTEGERS: [&str; 12] = [
-        "final_equity",
-        "max_drawdown",
-        "drawdown_sessions",
-        "credit",
-        "hedge_pnl",
-        "hedge_costs",
-        "margin_calls",
-        "condors",
-        "winners",
-        "double_breaches",
-        "min_excess",
-        "worst_session",
-    ];
-    /// Names of the other numbers, in the order of [`Outcome::floats`].
-    pub const FLOATS: [&str; 4] = ["drawdown_fraction", "squares", "excess_squares", "downside_squares"];
+/// Counts of an outcome that are no incidents.
+const TALLIES: [&str; 4] = ["entries", "condors", "winners", "double_breaches"];
 
-    /// The whole numbers; money in cents.
-    pub fn integers(&self) -> [i64; Self::INTEGERS.len()] {
-        [
-            self.final_equity,
-            self.max_drawdown,
-            self.drawdown_sessions,
-            self.credit,
-            self.hedge_pnl,
-            self.hedge_costs,
-            self.margin_calls,
-            self.condors,
-            self.winners,
-            self.double_breaches,
-            self.min_excess,
-            self.worst_session,
-        ]
+impl Outcome {
+    /// Names of the amounts, in the order of [`Outcome::cents`].
+    pub const CENTS: [&str; 4] = ["final_equity", "margin_max", "min_excess", "worst_session"];
+
+    /// Amounts in cents.
+    pub fn cents(&self) -> [i64; Self::CENTS.len()] {
+        [self.final_equity, self.margin_max, self.min_excess, self.worst_session]
+    }
+
+    /// Names of the counts, in the order of [`Outcome::counts`].
+    pub fn count_names() -> impl Iterator<Item = &'static str> {
+        TALLIES.into_iter().chain(INCIDENTS)
+    }
+
+    /// Counts.
+    pub fn counts(&self) -> impl Iterator<Item = u32> {
+        [self.entries, self.condors, self.winners, self.double_breaches].into_iter().chain(self.incidents)
+    }
+
+    /// Names of the other numbers, in the order of [`Outcome::floats`].
+    pub fn float_names() -> impl Iterator<Item = &'static str> {
+        METRICS.into_iter().chain(["traded"])
     }
 
     /// The other numbers.
-    pub fn floats(&self) -> [f64; Self::FLOATS.len()] {
-        [self.drawdown_fraction, self.squares, self.excess_squares, self.downside_squares]
+    pub fn floats(&self) -> impl Iterator<Item = f64> {
+        self.statistics.into_iter().chain([self.traded])
+    }
+
+    /// How many numbers an outcome has beside the P&L of the buckets.
+    pub const fn numbers() -> usize {
+        Self::CENTS.len() + TALLIES.len() + INCIDENTS.len() + METRICS.len() + 1
     }
 }
 

@@ -4,6 +4,7 @@
 //! the engine cannot tell them apart.
 
 pub mod chain;
+pub mod lookup;
 pub mod model;
 pub mod quotes;
 pub mod surface;

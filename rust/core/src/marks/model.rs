@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lookup::SmileMarks;
 use super::{LegBatch, Marks, OptionProduct, Quote, flag, option_of, quote_by_rule, settlement_seconds};
 use crate::calendar::listing::ListedExpiry;
 use crate::costs::spread::vix_multiplier;
@@ -274,17 +275,6 @@ impl ModelMarks {
         }
     }
 
-    /// Total standard deviation over the root of the remaining life by the calendar: what an implied volatility is
-    /// quoted as; NaN for anything but an option that lives.
-    pub fn implied_vol(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-        let Some((_, strike, day, settlement)) = option_of(instrument) else { return f64::NAN };
-        let series = self.series(state, path, day, settlement);
-        let seconds = settlement_seconds(day, settlement.unwrap_or(Settlement::Am));
-        let years = years_between(state.day, state.seconds, day, seconds);
-        let log_moneyness = math::log_ratio(series.forward, strike);
-        if years > 0.0 { self.total_sd(state, path, &series, strike, log_moneyness) / years.sqrt() } else { f64::NAN }
-    }
-
     fn option(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> (f64, u32) {
         let Some((right, strike, day, settlement)) = option_of(instrument) else { return (f64::NAN, 0) };
         let series = self.series(state, path, day, settlement);
@@ -424,5 +414,19 @@ impl Marks for ModelMarks {
 
     fn listed_expiries(&self, _: &MarketState, _: OptionProduct) -> Option<&[ListedExpiry]> {
         None
+    }
+}
+
+impl SmileMarks for ModelMarks {
+    fn implied_vol(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
+        let Some((_, strike, day, settlement)) = option_of(instrument) else { return f64::NAN };
+        let series = self.series(state, path, day, settlement);
+        let seconds = settlement_seconds(day, settlement.unwrap_or(Settlement::Am));
+        let years = years_between(state.day, state.seconds, day, seconds);
+        if years <= 0.0 {
+            return f64::NAN;
+        }
+        let log_moneyness = math::log_ratio(series.forward, strike);
+        self.total_sd(state, path, &series, strike, log_moneyness) / years.sqrt()
     }
 }

@@ -1,12 +1,11 @@
 //! Marks from smiles built out of index levels, where there are no quotes.
 
-use super::chain::iso;
+use super::lookup::SmileMarks;
 use super::{LegBatch, Marks, OptionProduct, Quote, flag, option_of, quote_by_rule, settlement_seconds};
 use crate::calendar::{self, listing::ListedExpiry};
 use crate::costs::spread::vix_multiplier;
-use crate::error::{Error, Fault, Result};
 use crate::instrument::{CLOSE_SECONDS, Day, Instrument, OPEN_SECONDS, Right, Settlement, years_between};
-use crate::market::{MarketSource, MarketState};
+use crate::market::MarketState;
 use crate::math;
 use crate::pricing::black;
 use crate::surface::note_index::NoteIndex;
@@ -256,136 +255,10 @@ impl Marks for SurfaceMarks {
     }
 }
 
-/// Implied volatility of an option as its smile has it, annualised; NaN for anything but an option.
-pub fn implied_vol(marks: &SurfaceMarks, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
-    let Some((right, strike, expiry, settlement)) = option_of(instrument) else { return f64::NAN };
-    let series = marks.build(state, path, expiry, settlement);
-    series.terms(right, strike).total_sd / series.root_years
-}
-
-/// A mark of a session that rows can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MarkTime {
-    /// First step of the session.
-    Open,
-    /// A step that is neither the first nor the last.
-    MidMorning,
-    /// Last step of the session.
-    Close,
-}
-
-/// Options to be looked up, as columns of equal length.
-#[derive(Debug, Clone, Copy)]
-pub struct SurfaceQuery<'a> {
-    /// Session.
-    pub day: &'a [Day],
-    /// Expiry day.
-    pub expiry: &'a [Day],
-    /// Strike in points.
-    pub strike: &'a [f64],
-    /// Right of all rows.
-    pub right: Right,
-    /// Option family of all rows; `None`: SPX on the AM expiry day of a month, SPXW on any other.
-    pub product: Option<OptionProduct>,
-    /// Mark of the session.
-    pub time: MarkTime,
-}
-
-/// What the surface says of each row; NaN where the session has no such mark.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SurfaceRows {
-    /// Annualised implied volatility.
-    pub implied_vol: Vec<f64>,
-    /// Mid price, points.
-    pub price: Vec<f64>,
-    /// Forward, points.
-    pub forward: Vec<f64>,
-}
-
-/// Looks up options on the surface of a source's first path.
-///
-/// # Errors
-/// `Data` when a row's day is no session of the source.
-pub fn look_up<S: MarketSource>(mut source: S, query: &SurfaceQuery<'_>) -> Result<SurfaceRows> {
-    let n = query.day.len();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_key(|&row| query.day[row]);
-    let nan = vec![f64::NAN; n];
-    let mut rows = SurfaceRows { implied_vol: nan.clone(), price: nan.clone(), forward: nan };
-    let (mut marks, mut state) = (SurfaceMarks::new(), MarketState::default());
-    let mut next = 0;
-    let mut step = 0;
-    while next < n {
-        let day = query.day[order[next]];
-        let until = next + order[next..].partition_point(|&row| query.day[row] == day);
-        let mut found = false;
-        while step < source.n_steps() {
-            source.fill(step, &mut state);
-            if state.day > day {
-                break;
-            }
-            step += 1;
-            if state.day < day {
-                continue;
-            }
-            found = true;
-            let time = match (state.is_close, state.is_open) {
-                (true, _) => MarkTime::Close,
-                (_, true) => MarkTime::Open,
-                _ => MarkTime::MidMorning,
-            };
-            if time == query.time {
-                marks.prepare(&state);
-                for &row in &order[next..until] {
-                    fill_row(&mut marks, &state, query, row, &mut rows);
-                }
-            }
-        }
-        if !found {
-            let fault = Fault::new("HIS050", "surface", "date", iso(day), "a session of the history");
-            return Err(Error::data(fault.at(order[next].to_string())));
-        }
-        next = until;
-    }
-    Ok(rows)
-}
-
-/// Level of the rolled note at every close of a source's first path; between closes the note holds what it held.
-pub fn note_levels<S: MarketSource>(mut source: S) -> Vec<f64> {
-    let (mut marks, mut state) = (SurfaceMarks::new(), MarketState::default());
-    let mut levels = Vec::new();
-    for step in 0..source.n_steps() {
-        source.fill(step, &mut state);
-        if state.is_close {
-            marks.prepare(&state);
-            levels.push(marks.mid(&state, 0, Instrument::VixNote).0);
-        }
-    }
-    levels
-}
-
-fn fill_row(
-    marks: &mut SurfaceMarks,
-    state: &MarketState,
-    query: &SurfaceQuery<'_>,
-    row: usize,
-    rows: &mut SurfaceRows,
-) {
-    let (right, strike, expiry) = (query.right, query.strike[row], query.expiry[row]);
-    let by_expiry = || {
-        let (year, month, _) = calendar::civil(expiry);
-        if calendar::spx_am_expiry(year, month) == expiry { OptionProduct::Spx } else { OptionProduct::Spxw }
-    };
-    let product = query.product.unwrap_or_else(by_expiry);
-    let instrument = match product {
-        OptionProduct::Vix => Instrument::VixOption { right, strike, expiry },
-        _ => Instrument::SpxOption { right, strike, expiry, settlement: product.settlement() },
-    };
-    // What has settled has no price any more.
-    let is_alive = (state.day, state.seconds) < (expiry, settlement_seconds(expiry, product.settlement()));
-    if is_alive && strike > 0.0 {
-        rows.implied_vol[row] = implied_vol(marks, state, 0, instrument);
-        rows.price[row] = marks.mid(state, 0, instrument).0;
-        rows.forward[row] = marks.forward(state, 0, instrument);
+impl SmileMarks for SurfaceMarks {
+    fn implied_vol(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
+        let Some((right, strike, expiry, settlement)) = option_of(instrument) else { return f64::NAN };
+        let series = self.series(state, path, expiry, settlement);
+        series.terms(right, strike).total_sd / series.root_years
     }
 }

@@ -15,6 +15,7 @@
 //! 7. gates (VIX of the tier, expansion) forbid entries; nothing opens them for each other;
 //! 8. the sleeve trades last, with its own money.
 
+pub mod caps;
 pub mod config;
 pub mod limits;
 pub mod memory;

@@ -32,9 +32,11 @@ pub struct Shard {
 /// Outcomes of many paths as columns, book after book and path after path within a book.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcomes {
-    /// One column for each of [`Outcome::INTEGERS`].
-    pub integers: Vec<Vec<i64>>,
-    /// One column for each of [`Outcome::FLOATS`].
+    /// One column for each of [`Outcome::CENTS`].
+    pub cents: Vec<Vec<i64>>,
+    /// One column for each of [`Outcome::count_names`].
+    pub counts: Vec<Vec<u32>>,
+    /// One column for each of [`Outcome::float_names`].
     pub floats: Vec<Vec<f64>>,
     /// P&L in cents, book after book, bucket after bucket, path after path.
     pub pnl: Vec<i64>,
@@ -43,15 +45,19 @@ pub struct Outcomes {
 impl Outcomes {
     fn new(n_books: usize, n_buckets: usize, n_paths: usize) -> Self {
         Self {
-            integers: vec![vec![0; n_books * n_paths]; Outcome::INTEGERS.len()],
-            floats: vec![vec![0.0; n_books * n_paths]; Outcome::FLOATS.len()],
+            cents: vec![vec![0; n_books * n_paths]; Outcome::CENTS.len()],
+            counts: vec![vec![0; n_books * n_paths]; Outcome::count_names().count()],
+            floats: vec![vec![0.0; n_books * n_paths]; Outcome::float_names().count()],
             pnl: vec![0; n_books * n_buckets * n_paths],
         }
     }
 
     fn put(&mut self, n_paths: usize, path: usize, book: usize, outcome: &Outcome) {
         let row = book * n_paths + path;
-        for (column, value) in self.integers.iter_mut().zip(outcome.integers()) {
+        for (column, value) in self.cents.iter_mut().zip(outcome.cents()) {
+            column[row] = value;
+        }
+        for (column, value) in self.counts.iter_mut().zip(outcome.counts()) {
             column[row] = value;
         }
         for (column, value) in self.floats.iter_mut().zip(outcome.floats()) {
@@ -106,7 +112,7 @@ pub fn simulate(
     market.validate()?;
     world.validate()?;
     let (n_books, n_buckets) = (books.len(), bucket_names(books).len());
-    let numbers = n_books.saturating_mul(Outcome::INTEGERS.len() + Outcome::FLOATS.len() + n_buckets);
+    let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets);
     let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
     world.check_size(shard.n_paths, numbers, n_books, recorded)?;
     let agenda = Agenda::new(market, world);

@@ -4,7 +4,7 @@
 //! ends. The same days are drawn for all books, so differences between books keep their pairing. The account has a
 //! fixed capital, so P&L in USD is what adds up: the equity of a resampled path is capital + cumulated resampled P&L.
 
-use super::metrics::{BookSeries, METRICS, Metric, Scratch, path_metrics};
+use super::metrics::{BookSeries, METRICS, Metric, PathMetrics, path_metrics};
 use crate::rng::{Domain, Stream};
 use crate::{Error, Fault, Result, math};
 
@@ -111,7 +111,7 @@ pub fn study(books: &[BookSeries<'_>], plan: &Plan, mut interrupted: impl FnMut(
     }
     let block = plan.block.unwrap_or_else(|| automatic_block(base.pnl));
 
-    let mut scratch = Scratch::default();
+    let mut scratch = PathMetrics::new(1.0);
     let mut days = Vec::with_capacity(n);
     let mut replicates: Vec<Vec<[f64; METRICS.len()]>> =
         books.iter().map(|_| Vec::with_capacity(plan.replicates)).collect();

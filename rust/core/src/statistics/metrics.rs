@@ -130,9 +130,8 @@ pub fn drawdown(capital: f64, pnl: &[f64]) -> Drawdown {
     tracker.finish(pnl.len() as i64 - 1)
 }
 
-/// The drawdown of an equity curve as it goes.
 #[derive(Debug, Clone)]
-pub struct DrawdownTracker {
+struct DrawdownTracker {
     peak: f64,
     peak_day: i64,
     /// Peak minus equity and peak of the worst episode so far, compared as a fraction without dividing each day.
@@ -145,14 +144,14 @@ pub struct DrawdownTracker {
 
 impl DrawdownTracker {
     /// Before the first session.
-    pub fn new(capital: f64) -> Self {
+    fn new(capital: f64) -> Self {
         let found = Drawdown { fraction: 0.0, usd: 0.0, peak: -1, trough: -1, recovery: None, sessions: 0 };
         Self { peak: capital, peak_day: -1, fall: 0.0, base: capital, found, open: false }
     }
 
     /// The next session, whose number is `day`.
     #[inline]
-    pub fn update(&mut self, day: i64, equity: f64) {
+    fn update(&mut self, day: i64, equity: f64) {
         if equity >= self.peak {
             if self.open {
                 self.found.recovery = Some(day);
@@ -174,88 +173,144 @@ impl DrawdownTracker {
         }
     }
 
-    /// The deepest fall up to session `last`.
-    pub fn finish(mut self, last: i64) -> Drawdown {
+    fn finish(&self, last: i64) -> Drawdown {
+        let mut found = self.found;
         if self.fall > 0.0 {
-            self.found.fraction = (self.fall / self.base).min(1.0);
-            self.found.sessions = self.found.recovery.unwrap_or(last) - self.found.peak;
+            found.fraction = (self.fall / self.base).min(1.0);
+            found.sessions = found.recovery.unwrap_or(last) - found.peak;
         }
-        self.found
+        found
     }
 }
 
-/// Room for the returns of one path, reused between replicates.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
+/// USD of one session of one book.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Session {
+    /// Change of the equity.
+    pub pnl: f64,
+    /// The part of it that is interest on cash.
+    pub interest: f64,
+    /// Credit of the condors opened.
+    pub credit: f64,
+    /// P&L of the hedge layers after their fees and slippage.
+    pub hedge: f64,
+    /// The same, zero on event days.
+    pub hedge_calm: f64,
+}
+
+/// The statistics of one book, session by session.
+#[derive(Debug, Clone)]
+pub struct PathMetrics {
+    capital: f64,
+    equity: f64,
+    lowest: f64,
+    credit: f64,
+    hedge: f64,
+    hedge_calm: f64,
+    tracker: DrawdownTracker,
     returns: Vec<f64>,
     excess: Vec<f64>,
 }
 
+impl PathMetrics {
+    /// An account before its first session.
+    pub fn new(capital: f64) -> Self {
+        Self {
+            capital,
+            equity: capital,
+            lowest: capital,
+            credit: 0.0,
+            hedge: 0.0,
+            hedge_calm: 0.0,
+            tracker: DrawdownTracker::new(capital),
+            returns: Vec::new(),
+            excess: Vec::new(),
+        }
+    }
+
+    /// Starts again with another account in the same room.
+    pub(super) fn restart(&mut self, capital: f64) {
+        let (mut returns, mut excess) = (std::mem::take(&mut self.returns), std::mem::take(&mut self.excess));
+        returns.clear();
+        excess.clear();
+        *self = Self { returns, excess, ..Self::new(capital) };
+    }
+
+    /// Adds a session.
+    #[inline]
+    pub fn push(&mut self, session: &Session) {
+        let scale = 1.0 / self.equity;
+        self.tracker.update(self.returns.len() as i64, self.equity + session.pnl);
+        self.returns.push(session.pnl * scale);
+        self.excess.push((session.pnl - session.interest) * scale);
+        self.equity += session.pnl;
+        self.lowest = self.lowest.min(self.equity);
+        self.credit += session.credit;
+        self.hedge += session.hedge;
+        self.hedge_calm += session.hedge_calm;
+    }
+
+    /// All statistics of the sessions so far, in the order of [`METRICS`]; only [`Self::restart`] may follow.
+    pub fn finish(&mut self) -> [f64; METRICS.len()] {
+        let n = self.returns.len();
+        let years = n as f64 / SESSIONS_PER_YEAR;
+        let worst = self.tracker.finish(n as i64 - 1);
+        let mut values = [f64::NAN; METRICS.len()];
+        values[Metric::Pnl as usize] = self.equity - self.capital;
+        values[Metric::MaxDrawdown as usize] = worst.fraction;
+        values[Metric::MaxDrawdownUsd as usize] = worst.usd;
+        values[Metric::DrawdownSessions as usize] = worst.sessions as f64;
+        values[Metric::Credit as usize] = self.credit;
+        values[Metric::HedgeCost as usize] = 0.0 - self.hedge / self.capital / years;
+        if self.credit > 0.0 {
+            values[Metric::CreditKept as usize] = (self.credit + self.hedge_calm) / self.credit;
+        }
+        // A return on equity that is not positive means nothing.
+        if self.lowest > 0.0 {
+            let annual = SESSIONS_PER_YEAR.sqrt();
+            values[Metric::Cagr as usize] = math::pow(self.equity / self.capital, 1.0 / years) - 1.0;
+            let (_, deviation) = mean_and_deviation(&self.returns);
+            values[Metric::Volatility as usize] = deviation * annual;
+            let (mean, deviation) = mean_and_deviation(&self.excess);
+            if deviation > flat_below(&self.excess) {
+                values[Metric::Sharpe as usize] = mean / deviation * annual;
+            }
+            let downside = self.excess.iter().map(|r| r.min(0.0) * r.min(0.0)).sum::<f64>() / n as f64;
+            if downside > 0.0 && n > 1 {
+                values[Metric::Sortino as usize] = mean / downside.sqrt() * annual;
+            }
+            if n > 1 {
+                let (es95, es99) = expected_shortfalls(&mut self.returns);
+                values[Metric::ExpectedShortfall95 as usize] = es95;
+                values[Metric::ExpectedShortfall99 as usize] = es99;
+            }
+        }
+        values
+    }
+}
+
 /// All statistics of one book, in the order of [`METRICS`].
 pub fn metrics(series: &BookSeries<'_>) -> [f64; METRICS.len()] {
-    path_metrics(series, 0..series.pnl.len(), &mut Scratch::default())
+    path_metrics(series, 0..series.pnl.len(), &mut PathMetrics::new(series.capital))
 }
 
 /// The statistics of the path that visits `days` of the series in that order.
 pub(super) fn path_metrics(
     series: &BookSeries<'_>,
-    days: impl ExactSizeIterator<Item = usize>,
-    scratch: &mut Scratch,
+    days: impl Iterator<Item = usize>,
+    path: &mut PathMetrics,
 ) -> [f64; METRICS.len()] {
-    let n = days.len();
-    let capital = series.capital;
-    let years = n as f64 / SESSIONS_PER_YEAR;
-    scratch.returns.clear();
-    scratch.excess.clear();
-    let mut tracker = DrawdownTracker::new(capital);
-    let mut equity = capital;
-    let mut lowest = capital;
-    let (mut credit, mut hedge, mut hedge_calm) = (0.0, 0.0, 0.0);
-    for (step, day) in days.enumerate() {
-        let pnl = series.pnl[day];
-        let scale = 1.0 / equity;
-        scratch.returns.push(pnl * scale);
-        scratch.excess.push((pnl - series.interest[day]) * scale);
-        equity += pnl;
-        lowest = lowest.min(equity);
-        tracker.update(step as i64, equity);
-        credit += series.credit[day];
-        hedge += series.hedge[day];
-        hedge_calm += series.hedge_calm[day];
+    path.restart(series.capital);
+    for day in days {
+        path.push(&Session {
+            pnl: series.pnl[day],
+            interest: series.interest[day],
+            credit: series.credit[day],
+            hedge: series.hedge[day],
+            hedge_calm: series.hedge_calm[day],
+        });
     }
-    let worst = tracker.finish(n as i64 - 1);
-
-    let mut values = [f64::NAN; METRICS.len()];
-    values[Metric::Pnl as usize] = equity - capital;
-    values[Metric::MaxDrawdown as usize] = worst.fraction;
-    values[Metric::MaxDrawdownUsd as usize] = worst.usd;
-    values[Metric::DrawdownSessions as usize] = worst.sessions as f64;
-    values[Metric::Credit as usize] = credit;
-    values[Metric::HedgeCost as usize] = 0.0 - hedge / capital / years;
-    if credit > 0.0 {
-        values[Metric::CreditKept as usize] = (credit + hedge_calm) / credit;
-    }
-    // A return on equity that is not positive means nothing.
-    if lowest > 0.0 {
-        let annual = SESSIONS_PER_YEAR.sqrt();
-        values[Metric::Cagr as usize] = math::pow(equity / capital, 1.0 / years) - 1.0;
-        let (_, deviation) = mean_and_deviation(&scratch.returns);
-        values[Metric::Volatility as usize] = deviation * annual;
-        let (mean, deviation) = mean_and_deviation(&scratch.excess);
-        if deviation > flat_below(&scratch.excess) {
-            values[Metric::Sharpe as usize] = mean / deviation * annual;
-        }
-        let downside = scratch.excess.iter().map(|r| r.min(0.0) * r.min(0.0)).sum::<f64>() / n as f64;
-        if downside > 0.0 && n > 1 {
-            values[Metric::Sortino as usize] = mean / downside.sqrt() * annual;
-        }
-        if n > 1 {
-            let (es95, es99) = expected_shortfalls(&mut scratch.returns);
-            values[Metric::ExpectedShortfall95 as usize] = es95;
-            values[Metric::ExpectedShortfall99 as usize] = es99;
-        }
-    }
-    values
+    path.finish()
 }
 
 /// Mean and standard deviation (ddof = 1; NaN for one value), in two passes.

@@ -7,4 +7,4 @@ mod bootstrap;
 mod metrics;
 
 pub use bootstrap::{Estimate, PAIRED, Plan, Statistics, indices, optimal_block_length, quantile, study};
-pub use metrics::{BookSeries, Drawdown, DrawdownTracker, METRICS, Metric, SESSIONS_PER_YEAR, drawdown, metrics};
+pub use metrics::{BookSeries, Drawdown, METRICS, Metric, PathMetrics, SESSIONS_PER_YEAR, Session, drawdown, metrics};

@@ -41,7 +41,8 @@ impl BookAccount {
 
     pub(super) fn enter<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, known: &Snapshot) {
         let Some(rule) = &book.condor else { return };
-        if !self.entry_due(rule.entry, step.today) {
+        let at_once = self.tactics.as_ref().is_some_and(|tactics| tactics.enter_now);
+        if !at_once && !self.entry_due(rule.entry, step.today) {
             return;
         }
         if !known.targets.entries_open {
@@ -166,7 +167,7 @@ impl BookAccount {
             self.record_trade(step, leg, fill, buckets[index], position, rule);
         }
         let credit = -order.iter().zip(&fills).map(|(leg, fill)| leg.contracts * fill.price_cents).sum::<i64>();
-        self.outcome.credit += credit;
+        self.tally.enter(credit);
         let points = credit as f64 / (CENTS_PER_POINT * contracts as f64);
         let requirement = offer.requirement * contracts;
         let (strikes, spot) = (&offer.strikes, step.state.spot[step.path]);
@@ -266,10 +267,12 @@ impl BookAccount {
     }
 
     pub(super) fn close_condor<M: Marks>(&mut self, step: &mut Step<'_, M>, condor: Condor, rule: u16) {
-        self.outcome.condors += 1;
-        self.outcome.winners += i64::from(condor.cash_flow > 0);
+        self.closed_credit += condor.credit;
+        self.closed_pnl += condor.cash_flow;
+        self.tally.condors += 1;
+        self.tally.winners += u32::from(condor.cash_flow > 0);
         let double_breach = condor.crossed == (true, true);
-        self.outcome.double_breaches += i64::from(double_breach);
+        self.tally.double_breaches += u32::from(double_breach);
         if let Some(record) = step.record.as_deref_mut() {
             record.condors.push(ClosedCondor {
                 book: self.book_index,

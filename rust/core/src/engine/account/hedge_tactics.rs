@@ -20,7 +20,6 @@ impl BookAccount {
     /// Decides on normalising, recycling, the ladder or a change of sizes; at most one of them a bar.
     pub(super) fn plan_hedge<M: Marks>(
         &mut self,
-        book: &Book,
         config: &AdaptivePolicy,
         hedge: &LayeredHedge,
         tactics: &mut Tactics,
@@ -29,7 +28,7 @@ impl BookAccount {
         let Some(cause) = tactics.memory.cause else { return };
         let (day, seconds) = (step.state.day, step.state.seconds);
         let admitted = |tactics: &Tactics| tactics.memory.limits.admits(config, cause, day, seconds);
-        if self.plan_recycling(book, config, hedge, tactics, step, cause) {
+        if self.plan_recycling(config, hedge, tactics, step, cause) {
             return;
         }
         if tactics.memory.wanted == tactics.memory.applied {
@@ -134,7 +133,7 @@ impl BookAccount {
 
     /// How many of the wanted contracts a book with rules can pay for out of free cash, what the layer sells included.
     pub(super) fn paid_for<M: Marks>(
-        &self,
+        &mut self,
         book: &Book,
         step: &mut Step<'_, M>,
         instruments: &[(Instrument, i64)],
@@ -164,22 +163,22 @@ impl BookAccount {
                 sign * unit_cents(instrument, price) + self.most_fee(book, step, instrument, price, 1)
             })
             .sum();
-        let free = (self.excess(book, step) + sold).max(0);
+        let free = (self.excess(book, step) - self.sleeve.cash + sold).max(0);
         self.within_cash(step, wanted, 0, free / each.max(1))
     }
 
     /// The size of a layer after a change that free cash carries.
-    pub(super) fn carried<M: Marks>(&self, book: &Book, step: &mut Step<'_, M>, index: usize, wanted: i64) -> i64 {
+    pub(super) fn carried<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, index: usize, wanted: i64) -> i64 {
         let held = self.layers[index].contracts;
         if self.tactics.is_none() || wanted <= held || held == 0 {
             return wanted;
         }
         let each = self.unit_cost(book, step, index);
-        let free = self.excess(book, step).max(0);
+        let free = (self.excess(book, step) - self.sleeve.cash).max(0);
         self.within_cash(step, wanted, held, free / each.max(1))
     }
 
-    fn within_cash<M: Marks>(&self, step: &mut Step<'_, M>, wanted: i64, held: i64, more: i64) -> i64 {
+    fn within_cash<M: Marks>(&mut self, step: &mut Step<'_, M>, wanted: i64, held: i64, more: i64) -> i64 {
         let contracts = wanted.min(held + more);
         if contracts < wanted {
             self.note(step, crate::engine::record::incident::BUYING_POWER, (wanted - contracts) as f64);
@@ -201,6 +200,18 @@ impl BookAccount {
                 sign * unit_cents(instrument, price) + self.most_fee(book, step, instrument, price, 1)
             })
             .sum()
+    }
+
+    /// The most that one contract can cost in cents.
+    pub(super) fn most_cost<M: Marks>(
+        &self,
+        book: &Book,
+        step: &Step<'_, M>,
+        instrument: Instrument,
+        quote: &Quote,
+    ) -> i64 {
+        let price = quote.mid + quote.half_spread * book.costs.spread_scale + TICK_ROOM;
+        unit_cents(instrument, price) + self.most_fee(book, step, instrument, price, 1)
     }
 
     fn most_fee<M: Marks>(

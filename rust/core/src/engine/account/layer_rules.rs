@@ -111,15 +111,11 @@ impl BookAccount {
     }
 }
 
-/// Strike of a layer's long call: by level, by points above the future, or by delta.
+/// Strike of a layer's long call: by level, by points above VIX, or by delta.
 pub(super) fn layer_strike<M: Marks>(step: &mut Step<'_, M>, series: &Series<'_>, layer: &HedgeLayer) -> f64 {
     let target = match (layer.strike_level, layer.strike_offset) {
         (Some(level), _) => level,
-        (None, Some(offset)) => {
-            let future = Instrument::VixFuture { expiry: series.expiry.day };
-            // A strike below the lowest listed one is the lowest listed one.
-            (step.marks.forward(series.state, series.path, future) + offset).max(1.0)
-        }
+        (None, Some(offset)) => (series.state.vix_quoted[series.path] + offset).max(1.0),
         (None, None) => return series.by_delta(step.marks, Right::Call, layer.delta),
     };
     series.snap(&*step.marks, Right::Call, target, Snap::Nearest)
@@ -158,4 +154,61 @@ pub(super) fn futures_for<M: Marks>(step: &mut Step<'_, M>, layer: &HedgeLayer, 
     let price = step.legs.peek(step.marks, step.state, step.path, call).mid;
     let calls = premium / (price.max(LEAST_PRICE) * CENTS_PER_POINT);
     (calls * delta / FUTURE_TO_OPTION).floor() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::VixRise;
+
+    fn rises(sessions: usize) -> (Rises, LayeredHedge) {
+        let json = format!(
+            r#"{{"layers":[{{"name":"always","instrument":"vix_future","dte":30,"delta":0.5,"sizing":{{"weight":1.0}},
+            "roll_dte":5,"expiries":"monthly"}},{{"name":"staged","instrument":"vix_future","dte":30,"delta":0.5,
+            "sizing":{{"weight":1.0}},"roll_dte":5,"expiries":"monthly","vix_rise":{{"points":4.0,"sessions":{sessions}}}}}],
+            "per_condors":10.0,"rounding":"nearest","trade_seconds":57600}}"#
+        );
+        let hedge: LayeredHedge = serde_json::from_str(&json).unwrap();
+        let book = Book { hedge: Some(hedge.clone()), ..crate::book::parse_book(SIMPLE).unwrap() };
+        assert_eq!(hedge.layers[1].vix_rise, Some(VixRise { points: 4.0, sessions }));
+        (Rises::new(&book), hedge)
+    }
+
+    const SIMPLE: &str = r#"{"name":"a","capital":1000000.0,"condor":null,"hedge":null,"portfolio":{"weight":1.0},
+        "costs":{},"margin_stress":1.0,"cash_earns_rate":true}"#;
+
+    #[test]
+    fn a_layer_is_on_from_its_rise_to_half_of_it() {
+        let (mut rises, hedge) = rises(20);
+        let mut on = Vec::new();
+        for vix in [14.0, 17.9, 18.0, 16.0, 15.9, 17.9] {
+            rises.update(&hedge, vix, true);
+            on.push((rises.is_on(0), rises.is_on(1)));
+        }
+        assert_eq!(on, [(true, false), (true, false), (true, true), (true, true), (true, false), (true, false)]);
+    }
+
+    #[test]
+    fn the_window_forgets_and_an_unknown_vix_changes_nothing() {
+        let (mut rises, hedge) = rises(2);
+        rises.update(&hedge, 14.0, true);
+        rises.update(&hedge, 17.0, true);
+        rises.update(&hedge, f64::NAN, true);
+        assert!(!rises.is_on(1));
+        // The lowest of the last two closes is 17 and 17.5 now, not 14.
+        rises.update(&hedge, 17.5, true);
+        rises.update(&hedge, 18.5, true);
+        assert!(!rises.is_on(1));
+        // Inside a session it rises against closes only.
+        rises.update(&hedge, 21.5, false);
+        assert!(rises.is_on(1));
+    }
+
+    #[test]
+    fn a_premium_buys_whole_contracts_and_no_free_ones() {
+        assert_eq!(contracts_for(50_000.0, 2.0), 2);
+        assert_eq!(contracts_for(39_999.0, 2.0), 1);
+        assert_eq!(contracts_for(10_000.0, 0.0), 100);
+        assert_eq!(contracts_for(0.0, 2.0), 0);
+    }
 }

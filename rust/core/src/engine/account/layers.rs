@@ -8,11 +8,20 @@ use crate::costs::OrderKind;
 use crate::engine::ledger::Lot;
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::incident;
-use crate::instrument::{Day, Instrument, Right};
+use crate::instrument::{CENTS_PER_USD, Day, Instrument, Right};
 use crate::marks::{Marks, OptionProduct, Quote};
 use crate::policy::rule;
 use crate::positions::expiries;
 use crate::positions::strikes::Series;
+
+/// What a layer is to hold from now on.
+pub(super) struct LayerChange {
+    pub(super) instruments: Vec<(Instrument, i64)>,
+    pub(super) quotes: Vec<Quote>,
+    pub(super) expiry: Option<Day>,
+    pub(super) wanted: i64,
+    pub(super) rule: u16,
+}
 
 impl BookAccount {
     pub(super) fn base_condors(&self, book: &Book) -> f64 {
@@ -41,6 +50,8 @@ impl BookAccount {
             } else if !held && (!matches!(layer.sizing, LayerSizing::PremiumByFuture(_)) || step.today.is_vix_expiry) {
                 self.purchase(book, hedge, step, known, index, multiplier, None);
                 self.rebalance_due |= book.portfolio.is_some();
+            } else if held && matches!(layer.sizing, LayerSizing::EquityShare(_)) && step.today.is_vix_expiry {
+                self.purchase(book, hedge, step, known, index, multiplier, Some(rule::LAYER_ROLL));
             } else if let (true, Some(rule), LayerSizing::Weight(weight)) = (held, known.targets.resize, &layer.sizing)
             {
                 let wanted = layer_contracts(self.base_condors(book), hedge, *weight, multiplier);
@@ -92,6 +103,10 @@ impl BookAccount {
                 let premium = share * multiplier * self.condor_notional(book, known);
                 contracts_for(premium, premium_of(&instruments, &quotes))
             }
+            LayerSizing::EquityShare(share) => {
+                let each = premium_of(&instruments, &quotes) * instruments[0].0.multiplier() * CENTS_PER_USD;
+                (share * multiplier * known.equity as f64 / each.max(1.0)).floor() as i64
+            }
             LayerSizing::BudgetShare(share) => {
                 let premium = share * multiplier * budget_of(hedge, layer, known, step.state.day, expiry);
                 match (layer.instrument, expiry) {
@@ -107,11 +122,29 @@ impl BookAccount {
             self.layers[index].roll_due = false;
             return self.resize(book, step, index, wanted, anew.unwrap_or(rule::LAYER_ROLL));
         }
-        let before = self.layers[index].contracts;
+        if wanted == 0 && self.layers[index].lots.is_empty() && matches!(layer.sizing, LayerSizing::BudgetShare(_)) {
+            // A budget that buys nothing today is asked again tomorrow: nothing was decided.
+            return 0;
+        }
         let scheduled = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
-        let rule = anew.unwrap_or(scheduled);
+        let change = LayerChange { instruments, quotes, expiry, wanted, rule: anew.unwrap_or(scheduled) };
+        self.exchange(book, step, known, index, &change)
+    }
+
+    /// Sells what a layer holds and buys something else in the same package; returns the realised gain in cents.
+    pub(super) fn exchange<M: Marks>(
+        &mut self,
+        book: &Book,
+        step: &mut Step<'_, M>,
+        known: &Snapshot,
+        index: usize,
+        change: &LayerChange,
+    ) -> i64 {
+        let LayerChange { instruments, quotes, expiry, wanted, rule } = change;
+        let (expiry, wanted, rule) = (*expiry, *wanted, *rule);
+        let before = self.layers[index].contracts;
         let condors = self.base_condors(book);
-        let mut realised = if sold.is_some() { -self.layers[index].cost } else { 0 };
+        let mut realised = -self.layers[index].cost;
         let mut cost = 0;
         let mut order = Vec::with_capacity(4);
         let mut old = Vec::with_capacity(2);
@@ -125,7 +158,7 @@ impl BookAccount {
             order.push(OrderLeg { instrument: step.legs.instrument(lot.slot), contracts: -lot.contracts, quote });
             old.push(lot);
         }
-        for (&(instrument, sign), quote) in instruments.iter().zip(&quotes) {
+        for (&(instrument, sign), quote) in instruments.iter().zip(quotes) {
             if wanted > 0 {
                 order.push(OrderLeg { instrument, contracts: sign * wanted, quote: *quote });
             }
@@ -189,6 +222,12 @@ impl BookAccount {
         if layer.instrument == LayerInstrument::VixNote {
             return Some((vec![(Instrument::VixNote, 1)], None));
         }
+        if layer.instrument == LayerInstrument::SpxPut {
+            let (product, expiry) = expiries::for_condor(&*step.marks, step.state, layer.dte, layer.expiries)?;
+            let series = Series { state: step.state, path: step.path, product, expiry };
+            let strike = series.by_delta(step.marks, Right::Put, layer.delta);
+            return Some((vec![(series.option(Right::Put, strike), 1)], Some(expiry.day)));
+        }
         let chosen = expiries::for_layer(&*step.marks, step.state, layer.dte, layer.roll_dte, layer.expiries, sold);
         let Some((expiry, substitute)) = chosen else {
             if !self.layers[index].roll_held {
@@ -211,7 +250,7 @@ impl BookAccount {
                 }
                 vec![(series.option(Right::Call, long), 1), (series.option(Right::Call, short), -1)]
             }
-            LayerInstrument::VixCall | LayerInstrument::VixNote => {
+            LayerInstrument::VixCall | LayerInstrument::VixNote | LayerInstrument::SpxPut => {
                 let strike = layer_strike(step, &series, layer);
                 vec![(series.option(Right::Call, strike), 1)]
             }
@@ -275,7 +314,7 @@ impl BookAccount {
 
     /// Futures are bought only as far as free cash carries their initial margin, what the layer sells included.
     pub(super) fn affordable<M: Marks>(
-        &self,
+        &mut self,
         book: &Book,
         step: &mut Step<'_, M>,
         layer: &HedgeLayer,

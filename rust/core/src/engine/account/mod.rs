@@ -1,7 +1,9 @@
 //! One account on one path: settles, marks, trades and decides, step by step.
 
+mod caps;
 mod condor;
 mod condor_tactics;
+mod controls;
 mod hedge_tactics;
 mod index;
 mod layer_rules;
@@ -9,7 +11,11 @@ mod layers;
 mod margin;
 mod recycling;
 mod settle;
+mod sleeve;
 mod tactics;
+mod tally;
+
+use tally::Tally;
 
 use crate::book::Book;
 use crate::calendar::listed::Today;
@@ -19,14 +25,13 @@ use crate::engine::ledger::{Account, Lot, bucket};
 use crate::engine::legs::{LegMark, LegTable};
 use crate::engine::orders::{self, OrderLeg};
 use crate::engine::record::{BookSeries, Decision, Incident, Outcome, Record, Trade, incident};
-use crate::instrument::{CENTS_PER_USD, Day, Instrument};
+use crate::instrument::{Day, Instrument};
 use crate::market::MarketState;
 use crate::market::state::SettlementValue;
 use crate::marks::{Marks, flag};
 use crate::math;
 use crate::policy::{Policy, PolicyView, Targets, rule};
 use crate::signals::Reading;
-use crate::statistics::DrawdownTracker;
 
 /// What all accounts of a path share on one step.
 pub struct Step<'a, M: Marks> {
@@ -131,6 +136,7 @@ struct Snapshot {
     vix9d: f64,
     spot: f64,
     realised_vol: f64,
+    daily_range: f64,
     targets: Targets,
 }
 
@@ -147,6 +153,8 @@ pub struct BookAccount {
     targets: Targets,
     /// Equity at the end of the step before.
     known_equity: i64,
+    /// Expected daily range of the step before, percent.
+    known_range: f64,
     next_position: i64,
     entered: Option<Day>,
     hedged: Option<Day>,
@@ -154,14 +162,13 @@ pub struct BookAccount {
     called: bool,
     collateral_contracts: i64,
     session_low_excess: i64,
-    /// In cents, which a double holds exactly.
-    drawdown: DrawdownTracker,
-    sessions: i64,
-    last_equity: i64,
-    last_interest: i64,
-    outcome: Outcome,
+    tally: Tally,
     /// Buckets at the latest close of a recorded path.
     recorded_pnl: Vec<i64>,
+    sleeve: sleeve::Sleeve,
+    /// Credit and P&L of closed condors in cents.
+    closed_credit: i64,
+    closed_pnl: i64,
     /// What the adaptive rules remember; `None` in books without them.
     tactics: Option<Box<tactics::Tactics>>,
 }
@@ -170,7 +177,7 @@ impl BookAccount {
     /// A book before its first step. `layer_buckets` are the P&L buckets of its layers.
     pub fn new(book_index: u32, book: &Book, layer_buckets: Vec<u16>, n_buckets: usize) -> Self {
         let capital = (book.capital * 100.0).round() as i64;
-        let n_layers = layer_buckets.len();
+        let n_layers = book.hedge.as_ref().map_or(0, |hedge| hedge.layers.len());
         Self {
             book_index,
             account: Account::new(capital, n_buckets),
@@ -182,6 +189,7 @@ impl BookAccount {
             index: None,
             targets: Targets::base(n_layers),
             known_equity: capital,
+            known_range: f64::NAN,
             next_position: 0,
             entered: None,
             hedged: None,
@@ -189,12 +197,11 @@ impl BookAccount {
             called: false,
             collateral_contracts: 0,
             session_low_excess: i64::MAX,
-            drawdown: DrawdownTracker::new(capital as f64),
-            sessions: 0,
-            last_equity: capital,
-            last_interest: 0,
-            outcome: Outcome { min_excess: i64::MAX, worst_session: i64::MAX, ..Outcome::default() },
+            tally: Tally::new(capital),
             recorded_pnl: Vec::new(),
+            sleeve: sleeve::Sleeve::default(),
+            closed_credit: 0,
+            closed_pnl: 0,
             tactics: tactics::Tactics::new(book),
         }
     }
@@ -207,7 +214,7 @@ impl BookAccount {
     fn lots(&self) -> impl Iterator<Item = &Lot> {
         let condors = self.condors.iter().flat_map(|condor| condor.lots.iter());
         let layers = self.layers.iter().flat_map(|layer| layer.lots.iter());
-        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter())
+        condors.chain(layers).chain(self.stranded.iter()).chain(self.index.iter()).chain(self.sleeve.lot.iter())
     }
 
     /// Everything held: contract and signed number.
@@ -219,7 +226,8 @@ impl BookAccount {
         self.condors.iter().map(|condor| condor.contracts).sum()
     }
 
-    fn note<M: Marks>(&self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+    fn note<M: Marks>(&mut self, step: &mut Step<'_, M>, kind: u16, value: f64) {
+        self.tally.incidents[kind as usize] += 1;
         if let Some(record) = step.record.as_deref_mut() {
             let (day, seconds) = (step.state.day, step.state.seconds);
             record.incidents.push(Incident { book: self.book_index, day, seconds, kind, value });
@@ -243,7 +251,7 @@ impl BookAccount {
 
     /// Marks everything held at the quotes of the step.
     pub fn mark<M: Marks>(&mut self, step: &mut Step<'_, M>) {
-        let Self { account, condors, layers, stranded, index, .. } = self;
+        let Self { account, condors, layers, stranded, index, sleeve, .. } = self;
         let mut unmarked = 0;
         let mut mark = |lot: &mut Lot| {
             let LegMark { cents, is_funded } = step.legs.cents(lot.slot);
@@ -258,7 +266,7 @@ impl BookAccount {
         };
         condors.iter_mut().flat_map(|condor| condor.lots.iter_mut()).for_each(&mut mark);
         layers.iter_mut().flat_map(|layer| layer.lots.iter_mut()).for_each(&mut mark);
-        stranded.iter_mut().chain(index.iter_mut()).for_each(&mut mark);
+        stranded.iter_mut().chain(index.iter_mut()).chain(sleeve.lot.iter_mut()).for_each(&mut mark);
         if unmarked > 0 {
             self.note(step, incident::UNMARKED, f64::from(unmarked));
         }
@@ -287,6 +295,7 @@ impl BookAccount {
             vix9d: before.vix9d[step.path],
             spot: before.spot[step.path],
             realised_vol: step.realised_vol,
+            daily_range: self.known_range,
             // Nothing decides before the step is concluded.
             targets: std::mem::take(&mut self.targets),
         };
@@ -330,7 +339,6 @@ impl BookAccount {
         // A call needs something to be closed: cash that is short without a position on margin is a debit balance.
         if excess < 0 && requirement > 0 {
             self.called = true;
-            self.outcome.margin_calls += 1;
             self.note(step, incident::MARGIN_CALL, excess as f64 / 100.0);
         }
         self.trigger_exits(book, step);
@@ -346,27 +354,15 @@ impl BookAccount {
         policy.decide(book, &view, &mut self.targets);
         self.plan_tactics(book, step);
         self.known_equity = equity;
+        self.known_range = step.signals.daily_range;
         if step.state.is_close {
             self.close_session(step, equity, requirement);
         }
     }
 
     fn close_session<M: Marks>(&mut self, step: &mut Step<'_, M>, equity: i64, requirement: i64) {
-        let earned = equity - self.last_equity;
-        self.last_equity = equity;
-        let interest = self.account.pnl[bucket::INTEREST as usize];
-        let without_interest = earned - (interest - self.last_interest);
-        self.last_interest = interest;
-        self.drawdown.update(self.sessions, equity as f64);
-        self.sessions += 1;
-        let outcome = &mut self.outcome;
-        outcome.min_excess = outcome.min_excess.min(self.session_low_excess);
-        outcome.worst_session = outcome.worst_session.min(earned);
-        let in_usd = |cents: i64| cents as f64 / CENTS_PER_USD;
-        let (all, excess) = (in_usd(earned), in_usd(without_interest));
-        outcome.squares += all * all;
-        outcome.excess_squares += excess * excess;
-        outcome.downside_squares += if excess < 0.0 { excess * excess } else { 0.0 };
+        let excess = self.session_low_excess;
+        self.tally.close(&self.account.pnl, equity, requirement, excess, step.state.spot[step.path]);
         if let Some(record) = step.record.as_deref_mut() {
             let series: &mut BookSeries = &mut record.books[self.book_index as usize];
             series.equity.push(equity);
@@ -391,14 +387,13 @@ impl BookAccount {
         position: i64,
         rule: u16,
     ) {
-        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
-        if bucket >= bucket::FIRST_LAYER {
-            self.outcome.hedge_costs += fill.fee_cents + slippage_cents;
-        }
         let hypothetical = bucket >= bucket::FIRST_LAYER && leg.quote.flags & flag::HYPOTHETICAL != 0;
         if hypothetical {
             self.note(step, incident::HYPOTHETICAL, leg.contracts as f64);
         }
+        let slippage_cents = leg.contracts * (fill.price_cents - fill.mid_cents);
+        let value = leg.contracts.abs() as f64 * fill.price.abs() * leg.instrument.multiplier();
+        self.tally.fill(bucket, fill.fee_cents + slippage_cents, value);
         if let Some(record) = step.record.as_deref_mut() {
             record.trades.push(Trade {
                 book: self.book_index,
@@ -424,17 +419,7 @@ impl BookAccount {
     }
 
     /// What is kept of this book.
-    pub fn outcome(&self) -> Outcome {
-        let drawdown = self.drawdown.clone().finish(self.sessions - 1);
-        let pnl = self.account.pnl.clone();
-        Outcome {
-            final_equity: self.known_equity,
-            hedge_pnl: self.layer_buckets.iter().map(|&bucket| pnl[bucket as usize]).sum(),
-            pnl,
-            max_drawdown: drawdown.usd as i64,
-            drawdown_fraction: drawdown.fraction,
-            drawdown_sessions: drawdown.sessions,
-            ..self.outcome.clone()
-        }
+    pub fn outcome(self) -> Outcome {
+        self.tally.outcome(self.account.pnl)
     }
 }

@@ -3,7 +3,6 @@
 use super::tactics::{HedgeOrders, Tactics, layer_inputs};
 use super::{BookAccount, Snapshot, Step};
 use crate::book::{Book, LayerInstrument, LayeredHedge};
-use crate::engine::ledger::unit_cents;
 use crate::instrument::CENTS_PER_USD;
 use crate::marks::Marks;
 use crate::policy::limits::Cause;
@@ -24,7 +23,6 @@ impl BookAccount {
     /// Whether one of the rules on gains acts on the next bar.
     pub(super) fn plan_recycling<M: Marks>(
         &mut self,
-        book: &Book,
         config: &AdaptivePolicy,
         hedge: &LayeredHedge,
         tactics: &mut Tactics,
@@ -75,7 +73,6 @@ impl BookAccount {
             });
             return true;
         }
-        let _ = book;
         false
     }
 
@@ -145,10 +142,5 @@ impl BookAccount {
                 self.layers[index].extra += wanted - held;
             }
         }
-    }
-
-    /// A gain or loss of the hedge was realised: the sleeve lives on its share of gains.
-    pub(super) fn realise<M: Marks>(&mut self, book: &Book, step: &mut Step<'_, M>, cents: i64) {
-        let _ = (book, step, cents, unit_cents as fn(_, _) -> _);
     }
 }

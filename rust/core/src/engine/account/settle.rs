@@ -31,6 +31,16 @@ impl BookAccount {
     pub fn settle<M: Marks>(&mut self, step: &mut Step<'_, M>) {
         self.settle_condors(step);
         self.settle_layers(step);
+        if let Some(mut lot) = self.sleeve.lot {
+            let instrument = step.legs.instrument(lot.slot);
+            if let Some((value, _)) = settlement_of(step, instrument) {
+                let before = self.account.cash;
+                self.account.settle(&mut lot, true, payoff_cents(instrument, value));
+                self.sleeve.cash += self.account.cash - before;
+                self.sleeve.lot = None;
+                step.legs.release(lot.slot);
+            }
+        }
         let mut stranded = std::mem::take(&mut self.stranded);
         stranded.retain_mut(|lot| {
             let instrument = step.legs.instrument(lot.slot);
@@ -86,7 +96,7 @@ impl BookAccount {
         }
     }
 
-    pub(super) fn note_settlement<M: Marks>(&self, step: &mut Step<'_, M>, expiry: Day, source: SettlementSource) {
+    pub(super) fn note_settlement<M: Marks>(&mut self, step: &mut Step<'_, M>, expiry: Day, source: SettlementSource) {
         match source {
             SettlementSource::Series | SettlementSource::Close | SettlementSource::Future => {}
             stand_in => self.note(step, incident::SETTLEMENT_PROXY, f64::from(stand_in as u8)),

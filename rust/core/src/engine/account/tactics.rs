@@ -1,9 +1,12 @@
 //! The rules of a book at work on one account: planned on one bar, carried out on the next.
 
+use std::collections::VecDeque;
+
 use super::{BookAccount, Snapshot, Step};
 use crate::book::{Book, LayerSizing};
 use crate::engine::record::Decision;
 use crate::marks::Marks;
+use crate::policy::caps::Beta;
 use crate::policy::memory::{Bar, Memory};
 use crate::policy::target::Components;
 use crate::policy::{AdaptivePolicy, Rules, rule};
@@ -37,6 +40,14 @@ pub(super) struct Tactics {
     pub(super) orders: HedgeOrders,
     pub(super) multipliers: Vec<f64>,
     pub(super) scratch: Vec<f64>,
+    /// Returns behind the beta of the account.
+    pub(super) beta: Beta,
+    /// Closes of the index behind the range of the breakout.
+    pub(super) closes: VecDeque<f64>,
+    /// The latest close was outside of the range.
+    pub(super) outside: bool,
+    /// A condor is sold on the next bar whatever the schedule.
+    pub(super) enter_now: bool,
     /// The expansion keeps condors away that the tier would let in.
     gate_shut: bool,
     strike_shift: f64,
@@ -57,6 +68,10 @@ impl Tactics {
             orders: HedgeOrders { sizes: vec![None; layers.len()], ..HedgeOrders::default() },
             multipliers: vec![1.0; layers.len()],
             scratch: Vec::with_capacity(layers.len()),
+            beta: Beta::default(),
+            closes: VecDeque::new(),
+            outside: false,
+            enter_now: false,
             gate_shut: false,
             strike_shift: 0.0,
         }))
@@ -69,7 +84,8 @@ impl BookAccount {
         let (Some(rules), Some(mut tactics)) = (&book.rules, self.tactics.take()) else { return };
         match rules {
             Rules::Adaptive(config) => self.plan_adaptive(book, config, &mut tactics, step),
-            Rules::Motion(_) | Rules::Breakout(_) => {}
+            Rules::Motion(_) => {}
+            Rules::Breakout(config) => self.plan_breakout(config, &mut tactics, step),
         }
         self.tactics = Some(tactics);
     }
@@ -87,10 +103,12 @@ impl BookAccount {
         tactics.memory.observe(config, step.signals, &bar);
         self.plan_condors(book, config, &tactics.memory, step);
         if let Some(hedge) = &book.hedge {
-            self.plan_hedge(book, config, hedge, tactics, step);
+            self.plan_caps(book, config, tactics, step);
+            self.plan_hedge(config, hedge, tactics, step);
             self.targets.layer_multiplier.clone_from(&tactics.multipliers);
         }
         self.plan_entries(book, config, tactics, step);
+        self.plan_sleeve(config, tactics, step);
     }
 
     /// What the phase and the valuation say about new condors.
@@ -135,7 +153,14 @@ impl BookAccount {
             return;
         }
         self.execute_condor_tactics(book, step, known);
+        if let Some(Rules::Adaptive(config)) = &book.rules {
+            self.execute_sleeve(book, config, step, known);
+        }
         let Some(hedge) = &book.hedge else { return };
+        if let Some(Rules::Motion(config)) = &book.rules {
+            self.execute_motion(book, config, hedge, step, known);
+            return;
+        }
         let Some(tactics) = &mut self.tactics else { return };
         if tactics.orders.is_empty() {
             return;

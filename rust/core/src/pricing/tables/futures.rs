@@ -6,7 +6,10 @@
 
 use std::f64::consts::PI;
 
+use alvh_simd::Kernel;
+
 use super::smiles::Linear;
+use crate::market::state::ModelColumns;
 use crate::math;
 use crate::pricing::complex::Complex;
 use crate::pricing::transform::{Affine, State};
@@ -98,15 +101,69 @@ impl FutureTable {
     /// The future of a state, decimal.
     #[inline]
     pub(super) fn price(&self, terms: &FutureTerms, state: State) -> f64 {
-        let mean = terms.mean.at(state);
-        let second = terms.variance.at(state) + mean * mean;
-        let mut total = self.constant + self.first_moment * mean - self.second_moment * second;
+        self.prices(terms, [state.v1], [state.v2], [state.intensity])[0]
+    }
+
+    /// Futures of several states at once: each is that of its state alone, bit for bit.
+    #[inline(always)]
+    pub(super) fn prices<const N: usize>(
+        &self,
+        terms: &FutureTerms,
+        v1: [f64; N],
+        v2: [f64; N],
+        intensity: [f64; N],
+    ) -> [f64; N] {
+        let state = |i: usize| State { v1: v1[i], v2: v2[i], intensity: intensity[i] };
+        let mut total: [f64; N] = std::array::from_fn(|i| {
+            let mean = terms.mean.at(state(i));
+            let second = terms.variance.at(state(i)) + mean * mean;
+            self.constant + self.first_moment * mean - self.second_moment * second
+        });
         for (exponent, weight) in terms.exponents.iter().zip(&self.weights) {
-            total -= weight * math::exp(exponent.at(state));
+            for (i, total) in total.iter_mut().enumerate() {
+                // Exponents are not positive; what is below the limit is nothing.
+                let value = exponent.at(state(i));
+                *total -= weight * math::exp_plain(if value > LEAST_EXPONENT { value } else { LEAST_EXPONENT });
+            }
         }
-        total.max(0.0)
+        total.map(|total| if total > 0.0 { total } else { 0.0 })
     }
 }
+
+/// Futures of blocks of states.
+pub(super) struct Batch<'a> {
+    pub(super) table: &'a FutureTable,
+    pub(super) terms: &'a FutureTerms,
+    pub(super) states: &'a ModelColumns,
+    pub(super) scale: f64,
+    pub(super) out: &'a mut [f64],
+}
+
+/// States priced at once.
+const LANES: usize = 16;
+
+impl Kernel for Batch<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { table, terms, states, scale, out } = self;
+        for (block, out) in out.chunks_mut(LANES).enumerate() {
+            // The last block repeats its last state.
+            let lane = |column: &[f64]| -> [f64; LANES] {
+                let last = column.len() - 1;
+                std::array::from_fn(|i| column[(block * LANES + i).min(last)])
+            };
+            let prices = table.prices(terms, lane(&states.v1), lane(&states.v2), lane(&states.intensity));
+            for (out, price) in out.iter_mut().zip(prices) {
+                *out = scale * price;
+            }
+        }
+    }
+}
+
+/// exp of less is taken to be exp of this.
+const LEAST_EXPONENT: f64 = -600.0;
 
 /// Weights of Lagrange's cubic through nodes at 0, 1, 2 and 3.
 fn cubic64(t: f64) -> [f64; 4] {

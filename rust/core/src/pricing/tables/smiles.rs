@@ -72,6 +72,10 @@ pub(super) struct SmileTable {
     pub(super) times: Times,
     /// By time, level, share, intensity and moneyness, the last fastest.
     pub(super) values: Vec<f32>,
+    /// Distances of the corners of a cell from its first.
+    corners: [usize; 8],
+    /// Distance of a time from the one before.
+    slice: usize,
 }
 
 /// Nodes that are equally spaced in the logarithm of time.
@@ -101,6 +105,17 @@ impl Times {
 pub(super) const NODES: usize = 44;
 
 impl SmileTable {
+    /// A table without values.
+    pub(super) fn new(states: States, moneyness: Stretched, times: Times) -> Self {
+        let slice = states.len() * NODES;
+        Self { states, moneyness, times, values: Vec::new(), corners: Self::corners(&states), slice }
+    }
+
+    /// Values of the table when it is full.
+    pub(super) fn len(&self) -> usize {
+        self.times.len * self.slice
+    }
+
     /// Place of a state: level and share by the weights `w` of a time, the intensity's place known already.
     #[inline(always)]
     pub(super) fn cell(&self, state: State, w: [f64; 2], intensity: (usize, f32)) -> Cell {
@@ -117,35 +132,40 @@ impl SmileTable {
         Cell { offset, weights }
     }
 
+    /// Distances of the corners of a cell from its first; 0 along an axis with one node.
+    fn corners(states: &States) -> [usize; 8] {
+        let stride = |len: usize, stride: usize| if len > 1 { stride } else { 0 };
+        let row = states.intensity.len() * NODES;
+        let k = stride(states.intensity.len(), NODES);
+        let j = stride(states.share.len, row);
+        let i = stride(states.level.len(), states.share.len * row);
+        [0, k, j, j + k, i, i + k, i + j, i + j + k]
+    }
+
     /// The value at a moneyness, `time` being a node and the share of the way to the next.
     #[inline(always)]
     pub(super) fn value(&self, time: (usize, f32), cell: &Cell, x: f64) -> f64 {
-        let states = &self.states;
         let (node, weights) = self.moneyness.locate(x);
-        let stride = |len: usize, stride: usize| if len > 1 { stride } else { 0 };
-        let row = states.intensity.len() * NODES;
-        let up_k = stride(states.intensity.len(), NODES);
-        let up_j = stride(states.share.len, row);
-        let up_i = stride(states.level.len(), states.share.len * row);
-        let slice = states.len() * NODES;
-        let mut total = [0.0_f32; 4];
-        for (t, weight) in [(time.0, 1.0 - time.1), (time.0 + 1, time.1)] {
-            let start = t * slice + cell.offset + node;
-            let corners = [0, up_k, up_j, up_j + up_k, up_i, up_i + up_k, up_i + up_j, up_i + up_j + up_k];
-            let mut sum = [0.0_f32; 4];
-            for (corner, &share) in corners.iter().zip(&cell.weights) {
-                let at = start + corner;
-                let values = &self.values[at..at + 4];
-                for lane in 0..4 {
-                    sum[lane] += share * values[lane];
-                }
-            }
-            for lane in 0..4 {
-                total[lane] += weight * sum[lane];
-            }
+        let start = time.0 * self.slice + cell.offset + node;
+        let mut now = [0.0_f32; 4];
+        let mut next = [0.0_f32; 4];
+        for (corner, &share) in self.corners.iter().zip(&cell.weights) {
+            let at = start + corner;
+            add(&mut now, share, &self.values[at..]);
+            add(&mut next, share, &self.values[at + self.slice..]);
         }
-        let pairs = (total[0] * weights[0] + total[1] * weights[1]) + (total[2] * weights[2] + total[3] * weights[3]);
-        f64::from(pairs)
+        let total: [f32; 4] = std::array::from_fn(|i| (now[i] + time.1 * (next[i] - now[i])) * weights[i]);
+        f64::from((total[0] + total[1]) + (total[2] + total[3]))
+    }
+}
+
+/// Adds a share of the first four values.
+#[inline(always)]
+fn add(total: &mut [f32; 4], share: f32, values: &[f32]) {
+    if let Some(four) = values.first_chunk::<4>() {
+        for (total, value) in total.iter_mut().zip(four) {
+            *total += share * value;
+        }
     }
 }
 

@@ -21,9 +21,9 @@ use crate::pricing::transform::{Affine, Exponent, State, Weights};
 /// by a few thousandths of the range over this number.
 const MAX_TERMS: usize = 1 << 12;
 /// The expansion ends where |phi(u)|/u stays below.
-const NEGLIGIBLE: f64 = 1e-11;
+const NEGLIGIBLE: f64 = 1e-9;
 /// Prices below this, per unit of the forward, have no volatility.
-const LEAST_PRICE: f64 = 3e-11;
+const LEAST_PRICE: f64 = 1e-9;
 
 /// The unit of moneyness and of total standard deviation: the root of the expected quadratic variation, which is that of
 /// the model's own variance swap.
@@ -63,6 +63,7 @@ pub(super) fn slice(
     }
     let step = PI / (below + above);
     let mut exponents: Vec<Exponent> = Vec::new();
+    let mut by_intensity: Vec<Vec<Complex>> = vec![Vec::new(); states.intensity.len()];
     let mut out = Vec::with_capacity(states.len() * NODES);
     let set = InstructionSet::best();
     let (mut pair, mut terms) = (Vec::new(), Terms::default());
@@ -70,7 +71,7 @@ pub(super) fn slice(
         for share in 0..states.share.len {
             let (v1, v2) = states.pair(level, share, weights);
             pair.clear();
-            for index in 0..states.intensity.len() {
+            for (index, jump) in by_intensity.iter_mut().enumerate() {
                 if !go_on() {
                     return Err(Error::Interrupted);
                 }
@@ -88,7 +89,10 @@ pub(super) fn slice(
                         let Exponent { a, b1, b2, .. } = exponents[k];
                         pair.push((a + b1 * v1 + b2 * v2 + Complex::new(0.0, k as f64 * step * below)).exp());
                     }
-                    let phi = if jumps { pair[k] * (exponents[k].c * state.intensity).exp() } else { pair[k] };
+                    if k == jump.len() {
+                        jump.push((exponents[k].c * state.intensity).exp());
+                    }
+                    let phi = pair[k] * jump[k];
                     let u = k as f64 * step;
                     terms.push(phi.re, u, step);
                     if k % 16 == 15 && phi.norm() < NEGLIGIBLE * u {

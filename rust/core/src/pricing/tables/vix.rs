@@ -30,7 +30,7 @@ const BLOCK: usize = 32;
 /// Prices below this, per unit of the smaller of strike and future, have no volatility.
 const LEAST_PRICE: f64 = 2e-7;
 /// The integral ends where what a node adds is below.
-const NEGLIGIBLE: f64 = 1e-12;
+const NEGLIGIBLE: f64 = 1e-10;
 
 /// The part of the integral that depends on strikes.
 #[derive(Debug)]
@@ -153,14 +153,14 @@ pub(super) fn slice(
             let (v1, v2) = states.pair(level, share, scales.weights);
             pair.clear();
             pair.extend(exponents.iter().map(|e| (e.a + e.b1 * v1 + e.b2 * v2).exp()));
-            for index in 0..states.intensity.len() {
+            for (index, by_intensity) in by_intensity.iter().enumerate() {
                 if !go_on() {
                     return Err(Error::Interrupted);
                 }
                 let state = State { v1, v2, intensity: states.intensity.node(index) };
                 real.clear();
                 imaginary.clear();
-                for ((&pair, &jump), &largest) in pair.iter().zip(&by_intensity[index]).zip(&payoffs.largest) {
+                for ((&pair, &jump), &largest) in pair.iter().zip(by_intensity).zip(&payoffs.largest) {
                     let value = pair * jump;
                     real.push(value.re);
                     imaginary.push(value.im);
