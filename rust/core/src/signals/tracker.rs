@@ -366,3 +366,56 @@ impl Fold {
         reading.score = if reading.standing >= config.quorum { reading.raw_score } else { 0.0 };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(vix: f64, is_close: bool, flags: u32) -> MarketState {
+        MarketState {
+            day: 15_000,
+            seconds: if is_close { 57_600 } else { 39_600 },
+            is_close,
+            flags,
+            spot: vec![1_000.0],
+            vix: vec![vix],
+            vix_quoted: vec![vix],
+            vix9d: vec![vix],
+            rate: vec![0.0],
+            ..MarketState::default()
+        }
+    }
+
+    #[test]
+    fn an_estimated_price_moves_nothing_and_a_quote_does() {
+        let config = SignalConfig::default();
+        let mut tracker = Tracker::new(&config, &[]);
+        tracker.push(&step(16.0, true, 0), 0);
+        let known = tracker.reading().clone();
+        for flags in [flag::SPOT_PROXY, flag::VIX_PROXY] {
+            tracker.push(&step(40.0, false, flags), 0);
+            assert_eq!(tracker.reading().value[signal::VIX_LEVEL].to_bits(), known.value[signal::VIX_LEVEL].to_bits());
+            assert_eq!(tracker.reading().sessions, 1);
+        }
+        tracker.push(&step(40.0, false, flag::VX_PROXY), 0);
+        assert_eq!(tracker.reading().value[signal::VIX_LEVEL].to_bits(), 1.0_f64.to_bits());
+    }
+
+    #[test]
+    fn the_alarm_is_read_on_every_step_and_amplified() {
+        let mut tracker = Tracker::new(&SignalConfig::default(), &[]);
+        let mut state = step(16.0, false, flag::SPOT_PROXY);
+        state.signals = vec![Vec::new(); INPUTS.len()];
+        state.signals[input::IGNITION_SCORE] = vec![70.0];
+        state.signals[input::ARMED] = vec![1.0];
+        state.signals[input::IGNITION_SIDE] = vec![-1.0];
+        tracker.push(&state, 0);
+        let reading = tracker.reading();
+        assert!((reading.value[signal::IGNITION] - 0.5).abs() < 1e-12);
+        assert!(reading.alarm.armed && !reading.alarm.ignited && reading.alarm.side == -1);
+        assert_eq!(reading.seen, 1 << signal::IGNITION);
+        state.signals.clear();
+        tracker.push(&state, 0);
+        assert!(tracker.reading().value[signal::IGNITION].is_nan() && !tracker.reading().alarm.armed);
+    }
+}
