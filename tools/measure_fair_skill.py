@@ -2,15 +2,15 @@
 
 ``python tools/measure_fair_skill.py`` scores the default detector on labelled flow of the 120-s clock (index future,
 both styles, 30 seeds that nothing was tuned on, 24 h each), and counts on flow without episodes how often and how long
-a clock of 15 s or more is armed: that of 1 s is armed almost half of the time, so that it says nothing. The numbers are the defaults of `Skill` in `rust/core/src/simulate/fair/skill.rs`.
+a clock of 15 s or more is armed: that of 1 s is armed almost half of the time, so that it says nothing. The numbers
+are the defaults of `Skill` in `rust/core/src/simulate/fair/skill.rs`.
 """
 
 from __future__ import annotations
 
+import alvh
 import numpy as np
 import pandas as pd
-
-import alvh
 from alvh import bench
 
 CLOCK = 120
@@ -46,10 +46,10 @@ def main() -> None:
     skill = alvh.DetectorSkill.measure(clocks=(CLOCK,), hours=HOURS, bins=BINS, seeds=SEEDS)
     print(skill)
     print(skill.to_frame().to_string(index=False))
-    spells, seconds, hours = np.sum(
-        [armed(style, seed) for style in "ab" for seed in SEEDS[:6]], axis=0
+    spells, seconds, hours = np.sum([armed(style, seed) for style in "ab" for seed in SEEDS[:6]], axis=0)
+    print(
+        f"armed {spells / hours * SESSION_HOURS:.2f} times a session, {seconds / max(spells, 1):.0f} s each"
     )
-    print(f"armed {spells / hours * SESSION_HOURS:.2f} times a session, {seconds / max(spells, 1):.0f} s each")
     every = [score for style in "ab" for seed in SEEDS[:6] for score in scores(style, seed)]
     print("score at an alarm, 10/25/50/75/90 %:", np.quantile(every, (0.1, 0.25, 0.5, 0.75, 0.9)).round(1))
 

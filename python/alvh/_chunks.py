@@ -234,7 +234,7 @@ def compute(configuration: str, seed: int, first: int, count: int, n_jobs: int =
     )
     arrays = dict(raw["outcomes"])
     arrays |= {f"path:{name}": values for name, values in raw.get("paths", {}).items()}
-    facts = {key: raw[key] for key in ("books", "buckets", "steps", "clamped")}
+    facts = {key: raw[key] for key in ("books", "buckets", "rules", "event_kinds", "steps", "clamped")}
     digest = hashlib.sha256(configuration.encode()).hexdigest()
     return Chunk(digest, seed, first, count, arrays, facts, list(raw["records"])).encode()
 

@@ -167,7 +167,7 @@ class StudyPlot:
             linewidth=0,
         )
         ax.set_ylabel(f"contracts of {_words(name)}")
-        ax.set_ylim(0.0, 1.15 * max(float(sum(held.values()).max()), 1.0))
+        ax.set_ylim(0.0, 1.15 * max(float(np.sum(list(held.values()), axis=0).max()), 1.0))
         if study.market is not None:
             right = ax.twinx()
             right.plot(days, study.market["vix"].to_numpy(), color="black", linewidth=0.8, label="VIX")
