@@ -38,7 +38,7 @@ def _small_chunks(monkeypatch):
 
 
 def run(n_paths=PATHS, **options):
-    settings = {"years": YEARS, "seed": 7, "record_paths": 2, "n_jobs": 1} | options
+    settings = {"years": YEARS, "seed": 7, "record_paths": 2, "n_jobs": 1, "marks": "surface"} | options
     return alvh.simulate(alvh.books.named(*BOOKS), n_paths=n_paths, **settings)
 
 
@@ -214,7 +214,7 @@ from alvh import _dispatch
 _dispatch.compute = logged
 with ThreadPoolExecutor(2) as workers:
     study = alvh.simulate(alvh.books.named("unhedged", "static"), n_paths=300, years=0.25, seed=7,
-                          record_paths=2, folder=sys.argv[1], resume=True, executor=workers)
+                          record_paths=2, marks="surface", folder=sys.argv[1], resume=True, executor=workers)
 print(study.digest)
 """
 
@@ -250,7 +250,7 @@ def test_a_killed_run_goes_on_and_redoes_at_most_one_chunk_per_worker(whole, tmp
 def test_ctrl_c_leaves_whole_chunks_only(tmp_path):
     program = (
         "import alvh\n"
-        "alvh.simulate(alvh.books.named('static'), n_paths=200_000, years=1.0, n_jobs=1,"
+        "alvh.simulate(alvh.books.named('static'), n_paths=200_000, years=1.0, n_jobs=1, marks='surface',"
         f" folder={str(tmp_path)!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)

@@ -17,11 +17,13 @@ _LAZY: dict[str, str] = {
     "BreakoutPolicy": "alvh.policy",
     "CostConfig": "alvh.books",
     "DetectorSkill": "alvh._skill",
+    "FairSignals": "alvh._episodes",
     "HedgeLayer": "alvh.books",
     "History": "alvh.history",
     "IgnitionConfig": "alvh._ignition_config",
     "IgnitionDetector": "alvh._stream",
     "IndexPortfolio": "alvh.books",
+    "IntradayConfig": "alvh._episodes",
     "IronCondor": "alvh.books",
     "LayeredHedge": "alvh.books",
     "Market": "alvh.market",
@@ -51,6 +53,7 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
     "simulate": "alvh._simulate",
+    "sweep": "alvh._sweep",
     "verify_log": "alvh.decisions",
 }
 _MODULES = frozenset(
@@ -66,8 +69,11 @@ _MODULES = frozenset(
         "marks",
         "policy",
         "presets",
+        "report",
+        "selection",
         "signals",
         "simulation",
+        "statistics",
     }
 )
 

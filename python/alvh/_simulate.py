@@ -21,6 +21,7 @@ from alvh._chunks import Assembly, Chunk, Configuration, Plan, digest
 from alvh._chunks import merge as merge_chunks
 from alvh._dispatch import Dispatcher
 from alvh._run_folder import RunFolder
+from alvh._tables import tables
 from alvh.books import Book
 from alvh.errors import ConfigError, LimitError
 from alvh.market import Market
@@ -60,7 +61,7 @@ def simulate(
     control_variates: bool = True,
     start: str | date = "2025-01-02",
     spot: float = 5_900.0,
-    marks: Literal["model", "surface"] = "surface",
+    marks: Literal["model", "surface"] = "model",
     measure: Literal["P", "Q"] = "P",
     record_paths: int = 10,
     folder: str | os.PathLike[str] | None = None,
@@ -184,6 +185,9 @@ def simulate(
     plan = Plan(configuration, int(seed), int(first_path), int(n_paths))
     if n_jobs is None:
         n_jobs = 1 if executor is not None else os.cpu_count() or 1
+    if marks == "model":
+        # Computed once here: workers of this machine find them in the cache.
+        tables(market, True, os.cpu_count() or 1)
     chunk, run = _run(plan, executor, int(n_jobs), int(retries), progress, folder, bool(resume))
     return _study(chunk, configuration, run, bool(control_variates))
 

@@ -45,7 +45,22 @@ _SERIES = {
 }
 # Names of alvh.chain.FORMATS, kept here so that --help does not load the reader; a test compares them.
 _CHAIN_FORMATS = ("canonical", "cboe", "optionsdx", "eod", "wide")
-_BOOKS = ("unhedged", "static", "condor_index", "vix_tail_hedge")
+_BOOKS = (
+    "unhedged",
+    "static",
+    "motion",
+    "adaptive",
+    "adaptive_uncapped",
+    "adaptive_hedge",
+    "static_phased",
+    "unhedged_phased",
+    "promoter",
+    "single_vx_future",
+    "etf_overlay",
+    "spx_puts",
+    "condor_index",
+    "vix_tail_hedge",
+)
 _NOT_QUOTED = {
     "uncovered": "no quotes that day",
     "no_quote": "no quote of the leg",
