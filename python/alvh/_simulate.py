@@ -22,7 +22,7 @@ from alvh._chunks import merge as merge_chunks
 from alvh._dispatch import Dispatcher
 from alvh._run_folder import RunFolder
 from alvh.books import Book
-from alvh.errors import ConfigError, DataError, LimitError
+from alvh.errors import ConfigError, LimitError
 from alvh.market import Market
 from alvh.simulation import MOST_JOBS, SESSIONS_PER_YEAR
 

@@ -73,10 +73,11 @@ def equity_section(facts: Facts) -> Section:
 
 
 def _recorded_paths(facts: Facts, section: Section) -> Section:
-    """Fans over the recorded paths of a simulation."""
+    """Draw how all paths ended, and fans over those of a simulation that were recorded."""
+    _quantiles(facts, section)
     recorded = facts.recorded
     if len(recorded) < _LEAST_PATHS:
-        words = f"Not measured: {len(recorded)} paths were recorded, a fan needs {_LEAST_PATHS}."
+        words = f"No fan through time: {len(recorded)} paths were recorded, it needs {_LEAST_PATHS}."
         return section.add(text(words, css="missing"))
     capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
     upper, lower = [], []
@@ -99,6 +100,24 @@ def _recorded_paths(facts: Facts, section: Section) -> Section:
         Figure("equity", f"Median equity of {words}, and where 90 % of them lie.", upper, axes, 400),
         Figure("drawdown", f"Mean fall from the highest equity so far of {words}.", lower, falls_axes, 340),
     )
+
+
+def _quantiles(facts: Facts, section: Section) -> None:
+    """Quantiles of the result and of the largest fall over all paths."""
+    capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
+    share = np.arange(1.0, 100.0)
+    for key, item, words in (
+        ("ends", "pnl", "P&L of a path, % of capital"),
+        ("falls", "max_drawdown", "maximum drawdown of a path, %"),
+    ):
+        traces = []
+        for position, book in enumerate(facts.order()):
+            index = facts.index(book)
+            values = facts.outcomes[item][index] * (100.0 / capital[index] if item == "pnl" else 100.0)
+            traces.append(line(book, np.percentile(values, share), position, x=share.tolist()))
+        axes = layout(words, "percentile of the paths", hovermode="x unified")
+        caption = f"{words[0].upper()}{words[1:]}, by percentile of all {facts.study.raw['n_paths']:,} paths."
+        section.add(Figure(key, caption, traces, axes, 340))
 
 
 def _paths(facts: Facts, index: int, capital: float) -> NDArray[np.float64]:
