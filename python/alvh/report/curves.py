@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["difference_section", "equity_section", "frontier_section", "months_section"]
 
 _TAIL = 5.0
-# Capitals that differ by more than this factor cannot share an axis in USD.
-_ALIKE = 3.0
 _BINS = 40
 # A fan over fewer paths shows single paths.
 _LEAST_PATHS = 20
@@ -32,9 +30,8 @@ def equity_section(facts: Facts) -> Section:
         return _recorded_paths(facts, section)
     capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
     equity = facts.study.equity().to_numpy().T
-    alike = capital.max() <= _ALIKE * capital.min()
-    scale = np.full(capital.size, 1e3) if alike else capital / 100.0
-    unit = "equity, thousand USD" if alike else "equity, % of capital"
+    scale = np.array([facts.scale(book) for book in facts.study.books])
+    unit = f"equity, {facts.unit}"
     fall = 100.0 * facts.study.drawdown.to_numpy().T
     upper, lower = [], []
     for position, book in list(enumerate(facts.order()))[:2]:
@@ -205,8 +202,16 @@ def frontier_section(facts: Facts) -> Section:
     section = Section("frontier", "Protection against its cost")
     paired = facts.paired
     traces = []
+    apart = []
+    configured = dict(zip(facts.study.books, facts.study.provenance["books"], strict=True))
     for position, book in enumerate(facts.order()):
         if book == facts.base:
+            continue
+        if any(
+            configured[book].get(part) != configured[facts.base].get(part)
+            for part in ("portfolio", "capital")
+        ):
+            apart.append(book)
             continue
         row = {name: 100.0 * float(value) for name, value in paired.drop(columns="reading").loc[book].items()}
         x, y = row["hedge_cost"], row["expected_shortfall_reduction"]
@@ -215,10 +220,8 @@ def frontier_section(facts: Facts) -> Section:
         traces.append(
             {
                 "type": "scatter",
-                "mode": "markers+text",
+                "mode": "markers",
                 "name": plotly_text(book),
-                "text": [plotly_text(book, 20)],
-                "textposition": "top right",
                 "x": numbers([x]),
                 "y": numbers([y]),
                 "marker": {"color": colour(position), "size": 12, "symbol": position},
@@ -253,12 +256,14 @@ def frontier_section(facts: Facts) -> Section:
         "Hedge cost a year against the reduction of the expected shortfall (95 %, daily), with 95 % intervals. Dashed: "
         "where the claims would lie (cost 1-2 %, reduction 35-65 %; they speak of drawdowns). Up and left is better."
     )
+    if apart:
+        caption += f" Not drawn, since they are other accounts: {', '.join(apart)}."
     reach = layout(
         "expected shortfall reduction, %",
         "hedge cost, % of capital a year",
         shapes=[box],
         annotations=[label],
-        showlegend=False,
+        showlegend=True,
     )
     return section.add(Figure("frontier", caption, traces, reach, 420))
 

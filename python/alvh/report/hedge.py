@@ -66,9 +66,9 @@ def events_section(facts: Facts) -> Section:
         traces = []
         for position, book in enumerate(facts.order()):
             pnl = covered[covered["book"] == book].set_index("event")["pnl"].reindex(names)
-            traces.append(bars(book, names, pnl / 1e3, position))
-        caption = "P&L in the windows of named events, thousand USD."
-        axes = layout("P&L, thousand USD", xaxis=axis(type="category"), barmode="group")
+            traces.append(bars(book, names, pnl / facts.scale(book), position))
+        caption = f"P&L in the windows of named events, {facts.unit}."
+        axes = layout(f"P&L, {facts.unit}", xaxis=axis(type="category"), barmode="group")
         section.add(Figure("events", caption, traces, axes, 360))
         section.add(
             table(head, rows, "Scorecard per event and book (total includes costs and interest)", css)
@@ -200,9 +200,10 @@ def phases_section(facts: Facts) -> Section:
     share = phase.value_counts(normalize=True)
     names = [name for name in PHASES if name in pnl.index]
     traces = [
-        bars(book, names, pnl.loc[names, book] / 1e3, position) for position, book in enumerate(facts.order())
+        bars(book, names, pnl.loc[names, book] / facts.scale(book), position)
+        for position, book in enumerate(facts.order())
     ]
-    axes = layout("P&L, thousand USD", xaxis=axis(type="category"), barmode="group")
+    axes = layout(f"P&L, {facts.unit}", xaxis=axis(type="category"), barmode="group")
     section.add(Figure("phases", "P&L on the sessions of each phase.", traces, axes, 340))
     rows = [
         (
