@@ -96,6 +96,34 @@ fn threads_instructions_and_shards_change_no_bit() {
 }
 
 #[test]
+fn books_begin_after_the_warm_up_of_the_same_path() {
+    let best = InstructionSet::best();
+    let before = 40;
+    let cold = world(before + 20, 1, "P");
+    let days = cold.calendar_days();
+    let warm = World { start: days[before], sessions: 20, warm_up: before, ..cold.clone() };
+    assert_eq!(warm.calendar_days(), days);
+    let (warm, cold) = (run(&warm, &SHARD, 1, best), run(&cold, &SHARD, 1, best));
+    assert_eq!(warm.steps, 20 * SHARD.n_paths as u64);
+    for (record, whole) in warm.records.iter().zip(&cold.records) {
+        assert_eq!(record.day, days[before..]);
+        assert!(record.trades.iter().all(|trade| trade.day > days[before]), "a book decides on its first session");
+        // The same market: what both runs sell on one day of one path has the same mid.
+        let sold = |trades: &[alvh_core::engine::record::Trade]| {
+            trades
+                .iter()
+                .map(|trade| (trade.day, format!("{:?}", trade.instrument), trade.mid.to_bits()))
+                .collect::<Vec<_>>()
+        };
+        let whole = sold(&whole.trades);
+        let common = sold(&record.trades).into_iter().filter(|trade| whole.contains(trade)).count();
+        assert!(common > 20, "{common}");
+    }
+    let early = World { warm_up: 1_000_000, ..world(5, 1, "P") };
+    assert!(early.validate().expect_err("too early").to_string().starts_with("SIM032 world warm_up"));
+}
+
+#[test]
 fn a_path_cut_short_is_the_start_of_the_longer_one() {
     let best = InstructionSet::best();
     let long = run(&world(60, 1, "P"), &SHARD, 1, best);

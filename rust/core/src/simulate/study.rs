@@ -199,7 +199,7 @@ impl Common<'_> {
         first_path: u64,
         alive: &mut dyn FnMut() -> bool,
     ) -> Result<Partial> {
-        let options = RunOptions { recorded: self.shard.recorded, scan_portfolio: false };
+        let options = RunOptions { recorded: self.shard.recorded, scan_portfolio: false, first_day: self.world.start };
         let policy = &mut StaticPolicy;
         match &self.tables {
             None => engine::run(source, &mut SurfaceMarks::new(), policy, self.books, first_path, options, alive),
