@@ -39,17 +39,21 @@ _LAZY: dict[str, str] = {
     "black76_greeks": "alvh.pricing",
     "black_scholes": "alvh.pricing",
     "black_scholes_greeks": "alvh.pricing",
+    "compare": "alvh._compare",
     "detect": "alvh.ignition",
     "features": "alvh.ignition",
     "from_arrays": "alvh.events",
     "from_frame": "alvh.events",
     "implied_vol": "alvh.pricing",
+    "merge": "alvh._simulate",
     "option_margin": "alvh.margin",
     "order_flow_imbalance": "alvh.ignition",
     "read_binance": "alvh.feeds",
     "read_dbn": "alvh.dbn",
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
+    "simulate": "alvh._simulate",
+    "sweep": "alvh._sweep",
     "verify_log": "alvh.decisions",
 }
 _MODULES = frozenset(
@@ -65,8 +69,11 @@ _MODULES = frozenset(
         "marks",
         "policy",
         "presets",
+        "report",
+        "selection",
         "signals",
         "simulation",
+        "statistics",
     }
 )
 

@@ -315,6 +315,7 @@ def simulate(
     n_jobs: int,
     record_paths: int,
     instruction_set: str | None = None,
+    tables: ModelTables | None = None,
 ) -> dict[str, Any]: ...
 
 # Episodes, fair signals and scenarios (rust/py/src/episodes.rs).

@@ -167,13 +167,48 @@ class StudyPlot:
             linewidth=0,
         )
         ax.set_ylabel(f"contracts of {_words(name)}")
-        ax.set_ylim(0.0, 1.15 * max(float(sum(held.values()).max()), 1.0))
+        ax.set_ylim(0.0, 1.15 * max(float(np.sum(list(held.values()), axis=0).max()), 1.0))
         if study.market is not None:
             right = ax.twinx()
             right.plot(days, study.market["vix"].to_numpy(), color="black", linewidth=0.8, label="VIX")
             right.set_ylabel("VIX, points")
             right.spines[["top"]].set_visible(False)
         ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=len(held))
+        tidy(ax)
+        return ax
+
+    def phases(self, ax: Axes | None = None) -> Axes:
+        """P&L of each book on the sessions of each market phase, bars in thousand USD.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+
+        Raises
+        ------
+        ConfigError
+            ``STA025``: the study has no phases of its market, such as a simulation.
+        """
+        market = self._study.market
+        if market is None or "phase" not in market:
+            raise ConfigError("STA025", "plot.phases", "market", "no phases", "a study over a history")
+        ax = new_axes() if ax is None else ax
+        pnl = self._study.pnl.groupby(market["phase"].astype(str).to_numpy()).sum() / 1e3
+        at, width = np.arange(len(pnl)), 0.8 / pnl.shape[1]
+        for index, name in enumerate(pnl.columns):
+            shift = (index - (pnl.shape[1] - 1) / 2) * width
+            colour = COLOURS[index % len(COLOURS)]
+            ax.bar(at + shift, pnl[name].to_numpy(), width, label=_words(name), color=colour)
+        ax.set_xticks(at, [str(name) for name in pnl.index])
+        ax.axhline(0.0, color=GREY, linewidth=0.8)
+        ax.set_ylabel("P&L, thousand USD")
+        ax.legend(frameon=False, fontsize=8)
         tidy(ax)
         return ax
 

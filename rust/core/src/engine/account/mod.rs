@@ -136,7 +136,6 @@ struct Snapshot {
     vix9d: f64,
     spot: f64,
     realised_vol: f64,
-    daily_range: f64,
     targets: Targets,
 }
 
@@ -153,8 +152,6 @@ pub struct BookAccount {
     targets: Targets,
     /// Equity at the end of the step before.
     known_equity: i64,
-    /// Expected daily range of the step before, percent.
-    known_range: f64,
     next_position: i64,
     entered: Option<Day>,
     hedged: Option<Day>,
@@ -189,7 +186,6 @@ impl BookAccount {
             index: None,
             targets: Targets::base(n_layers),
             known_equity: capital,
-            known_range: f64::NAN,
             next_position: 0,
             entered: None,
             hedged: None,
@@ -295,7 +291,6 @@ impl BookAccount {
             vix9d: before.vix9d[step.path],
             spot: before.spot[step.path],
             realised_vol: step.realised_vol,
-            daily_range: self.known_range,
             // Nothing decides before the step is concluded.
             targets: std::mem::take(&mut self.targets),
         };
@@ -354,7 +349,6 @@ impl BookAccount {
         policy.decide(book, &view, &mut self.targets);
         self.plan_tactics(book, step);
         self.known_equity = equity;
-        self.known_range = step.signals.daily_range;
         if step.state.is_close {
             self.close_session(step, equity, requirement);
         }

@@ -1,7 +1,7 @@
 //! The second engine: a sleeve that lives on its share of realised hedge gains and can lose nothing else.
 
 use super::tactics::{Tactics, inputs};
-use super::{BookAccount, Snapshot, Step};
+use super::{BookAccount, Step};
 use crate::book::{Book, Expiries};
 use crate::costs::OrderKind;
 use crate::engine::ledger::{Lot, unit_cents};
@@ -14,9 +14,10 @@ use crate::positions::expiries;
 use crate::positions::strikes::Series;
 
 /// What the sleeve does on the next bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Order {
-    Buy,
+    /// Decided on this expected daily range.
+    Buy(f64),
     Sell,
 }
 
@@ -61,26 +62,20 @@ impl BookAccount {
             Some(_) => (tactics.memory.phase == Phase::Normalisation).then_some(Order::Sell),
             None => {
                 let buys = self.sleeve.cash > 0 && step.signals.daily_range > config.sleeve_range;
-                (config.second_engine && step.signals.is_warm && buys).then_some(Order::Buy)
+                (config.second_engine && step.signals.is_warm && buys).then_some(Order::Buy(step.signals.daily_range))
             }
         };
     }
 
-    pub(super) fn execute_sleeve<M: Marks>(
-        &mut self,
-        book: &Book,
-        config: &AdaptivePolicy,
-        step: &mut Step<'_, M>,
-        known: &Snapshot,
-    ) {
+    pub(super) fn execute_sleeve<M: Marks>(&mut self, book: &Book, config: &AdaptivePolicy, step: &mut Step<'_, M>) {
         match self.sleeve.order.take() {
-            Some(Order::Buy) => self.buy_sleeve(book, config, step, known),
+            Some(Order::Buy(range)) => self.buy_sleeve(book, config, step, range),
             Some(Order::Sell) => self.sell_sleeve(book, step),
             None => {}
         }
     }
 
-    fn buy_sleeve<M: Marks>(&mut self, book: &Book, config: &AdaptivePolicy, step: &mut Step<'_, M>, known: &Snapshot) {
+    fn buy_sleeve<M: Marks>(&mut self, book: &Book, config: &AdaptivePolicy, step: &mut Step<'_, M>, range: f64) {
         let (least, most) = config.sleeve_dte;
         let chosen = expiries::for_layer(&*step.marks, step.state, most, least - 1, Expiries::Monthly, None);
         let Some((expiry, false)) = chosen.filter(|found| found.0.day - step.state.day <= most) else { return };
@@ -101,7 +96,6 @@ impl BookAccount {
         if contracts <= 0 {
             return;
         }
-        let range = known.daily_range;
         self.log(step, rule::SLEEVE_BUY, 0.0, contracts as f64, |vix, signals| {
             inputs(vix, signals, &[("decided_on_range", range)])
         });

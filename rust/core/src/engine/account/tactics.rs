@@ -154,7 +154,7 @@ impl BookAccount {
         }
         self.execute_condor_tactics(book, step, known);
         if let Some(Rules::Adaptive(config)) = &book.rules {
-            self.execute_sleeve(book, config, step, known);
+            self.execute_sleeve(book, config, step);
         }
         let Some(hedge) = &book.hedge else { return };
         if let Some(Rules::Motion(config)) = &book.rules {
