@@ -16,7 +16,7 @@ def draw(app: Any) -> None:
     FOLDER.mkdir(exist_ok=True)
     history = alvh.History.demo()
     study = alvh.backtest(alvh.books.named("unhedged", "static"), history, seed=SEED, replicates=500)
-    for name in ("equity", "drawdown", "attribution", "layers", "frontier"):
+    for name in ("equity", "drawdown", "attribution", "layers", "frontier", "phases"):
         axes = getattr(study.plot, name)()
         if name in ("equity", "drawdown"):
             axes.legend(frameon=False)

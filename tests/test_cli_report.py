@@ -75,6 +75,15 @@ def test_doctor_reports_a_failed_check(capsys, monkeypatch):
     assert "DOC001 doctor checks: got same bits failed" in captured.err
 
 
+def test_bench_times_the_usual_work(capsys):
+    assert main(["bench", "--rounds", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["seconds"]) == 3
+    assert all(seconds > 0.0 for seconds in found["seconds"].values())
+    assert main(["bench", "--rounds", "1"]) == 0
+    assert "medians of 1 rounds" in capsys.readouterr().out
+
+
 JOB = """
 [books]
 names = ["unhedged", "static"]

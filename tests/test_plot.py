@@ -14,7 +14,8 @@ from raw_result import raw_result
 def study() -> alvh.Study:
     raw = raw_result(300)
     days = pd.DatetimeIndex(raw["day"].astype("datetime64[D]").astype("datetime64[ns]"))
-    return alvh.Study(raw, market=pd.DataFrame({"vix": 17.0}, index=days), replicates=50)
+    phase = np.where(np.arange(300) % 7 < 4, "calm", "expansion")
+    return alvh.Study(raw, market=pd.DataFrame({"vix": 17.0, "phase": phase}, index=days), replicates=50)
 
 
 def test_attribution_bars_add_up_to_the_total(study):
@@ -46,10 +47,18 @@ def test_frontier_has_a_point_per_book_and_the_claimed_corner(study):
     assert (corner.get_xy(), corner.get_width(), corner.get_height()) == ((1.0, 35.0), 1.0, 30.0)
 
 
+def test_bars_of_phases_sum_to_the_result(study):
+    ax = study.plot.phases()
+    heights = [patch.get_height() for bars in ax.containers for patch in bars]
+    assert sum(heights) == pytest.approx(study.pnl.to_numpy().sum() / 1e3)
+    with pytest.raises(ConfigError, match=r"STA025 plot.phases market: got no phases"):
+        alvh.Study(raw_result(60), replicates=0).plot.phases()
+
+
 def test_given_axes_are_drawn_on(study):
     from alvh._figures import new_axes
 
-    for name in ("equity", "drawdown", "attribution", "layers", "frontier"):
+    for name in ("equity", "drawdown", "attribution", "layers", "frontier", "phases"):
         ax = new_axes()
         assert getattr(study.plot, name)(ax) is ax
 

@@ -191,7 +191,9 @@ class _Judge:
             condors = condors[condors["exit_rule"].str.startswith(_ROLL)]
         if condors.empty:
             return [self._missing(_RECOVERY, "adaptive", "", "needs a book that rolls threatened condors")]
-        return [self._recovered(str(name)) for name in dict.fromkeys(condors["book"])]
+        names = list(dict.fromkeys(condors["book"]))
+        # Books with the same condors would say the same.
+        return [self._recovered(str(name)) for name in [n for n in SUBJECTS if n in names] or names]
 
     def conservative(self) -> list[dict[str, Any]]:
         """Judge the win rate after costs of every book of conservative condors."""

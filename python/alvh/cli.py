@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alvh import _cli_detect, _cli_doctor, _cli_presets, _cli_report, _cli_simulate
+from alvh import _cli_bench, _cli_detect, _cli_doctor, _cli_presets, _cli_report, _cli_simulate
 from alvh._claims import claim_lines
 from alvh._files import write_whole
 from alvh._job import flags_of, write_manifest
@@ -140,7 +140,7 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="study|simulate|report|detect|presets|doctor", parser_class=_Parser
+        dest="command", metavar="study|simulate|report|detect|presets|doctor|bench", parser_class=_Parser
     )
     study = commands.add_parser(
         "study",
@@ -168,6 +168,7 @@ def _parser() -> _Parser:
     _cli_detect.add_parser(commands)
     _cli_presets.add_parser(commands)
     _cli_doctor.add_parser(commands)
+    _cli_bench.add_parser(commands)
     return parser
 
 
