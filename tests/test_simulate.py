@@ -243,7 +243,8 @@ def kill_and_resume(folder: Path, n_kills: int, digest: str, seed: int = 1) -> N
 
 
 def test_a_killed_run_goes_on_and_redoes_at_most_one_chunk_per_worker(whole, tmp_path):
-    kill_and_resume(tmp_path / "run", 2, whole.digest)
+    # More of them before a release: .ci/long.
+    kill_and_resume(tmp_path / "run", int(os.environ.get("ALVH_KILLS", "2")), whole.digest)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a process")
