@@ -28,10 +28,19 @@ def study(n: int, seed: int, marks: str = "model", threads: int = 1) -> object:
 
     condor = books.IronCondor(entry="roll")
     base = books.static(condor)
-    chosen = [base.replace(name=name) for name in ("a", "b", "c")] + [books.unhedged(condor).replace(name="d")]
-    world = {"start": 19724, "sessions": STEPS, "steps_per_day": 1, "spot": 5000.0, "measure": "P", "marks": marks}
+    chosen = [base.replace(name=name) for name in ("a", "b", "c")] + [
+        books.unhedged(condor).replace(name="d")
+    ]
+    world = {
+        "start": 19724,
+        "sessions": STEPS,
+        "steps_per_day": 1,
+        "spot": 5000.0,
+        "measure": "P",
+        "marks": marks,
+    }
     tables = _tables.tables(MARKET, True, threads) if marks == "model" else None
-    encoded = [json.dumps(book._encode()) for book in chosen]
+    encoded = [book.encode() for book in chosen]
     arguments = (MARKET.to_json(), json.dumps(world), encoded, 0, n, seed, threads, 0)
     raw = _core.simulate(*arguments, tables=tables)
     assert raw["steps"] == n * STEPS
@@ -75,7 +84,9 @@ def main() -> None:
             found.append(time.perf_counter() - start)
         walls[threads] = statistics.median(found)
         steps = options.years * STEPS
-        print(f"{options.years} years x {BOOKS} books, {steps} steps, {threads} threads: {walls[threads]:.2f} s")
+        print(
+            f"{options.years} years x {BOOKS} books, {steps} steps, {threads} threads: {walls[threads]:.2f} s"
+        )
     print(f"two threads over one: {walls[1] / walls[2]:.2f}")
 
 

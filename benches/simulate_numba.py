@@ -82,7 +82,16 @@ def scalar(n, seed):
     m, start = MARKET, MARKET.start
     premium = m.intensity_premium
     kbar = math.exp(m.mu_x + 0.5 * m.delta**2) / (1.0 - m.rho_j * m.mu_v) - 1.0
-    jumps = (m.beta, m.lambda_inf / premium, m.eta / premium, m.mu_x_p, m.delta, m.mu_v_p, m.rho_j, kbar * premium)
+    jumps = (
+        m.beta,
+        m.lambda_inf / premium,
+        m.eta / premium,
+        m.mu_x_p,
+        m.delta,
+        m.mu_v_p,
+        m.rho_j,
+        kbar * premium,
+    )
     a, b1, b2, c = m.vix_squared(30.0).values()
     return study(
         n,

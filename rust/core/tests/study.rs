@@ -1,4 +1,5 @@
 //! Books on simulated paths: what may not change a bit, what the paths must be worth, what is refused.
+#![allow(clippy::needless_range_loop, reason = "the same path of many columns")]
 
 use alvh_core::book::{self, Book};
 use alvh_core::calendar;
