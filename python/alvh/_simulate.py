@@ -20,6 +20,7 @@ from alvh._arguments import is_real, is_whole, shown
 from alvh._chunks import Assembly, Chunk, Configuration, Plan, digest
 from alvh._chunks import merge as merge_chunks
 from alvh._dispatch import Dispatcher
+from alvh._episodes import FairSignals, IntradayConfig
 from alvh._run_folder import RunFolder
 from alvh._tables import tables
 from alvh.books import Book
@@ -69,7 +70,12 @@ def simulate(
     resume: bool = False,
     retries: int = 2,
     first_path: int = 0,
-    **world: Any,
+    intraday: IntradayConfig | None = None,
+    fair: FairSignals | None = None,
+    overlay: bool = False,
+    overnight: float | None = None,
+    weekend: float | None = None,
+    overnight_jump_share: float | None = None,
 ) -> Study:
     """Run books over simulated paths of the market model.
 
@@ -123,9 +129,17 @@ def simulate(
         How often a chunk that an executor lost is asked for again.
     first_path : int
         Number of the first path: parts of a run on different machines differ in it and are put together by `merge`.
-    **world
-        More fields of the simulated world (docs/simulation.md): ``overnight``, ``weekend``,
-        ``overnight_jump_share``, ...
+    intraday : IntradayConfig, optional
+        Ignition episodes inside a day; none by default.
+    fair : FairSignals, optional
+        Signals beside prices, which come with episodes.
+    overlay : bool
+        Whether marks of the model scale the volatility of VIX options to what the market asked.
+    overnight, weekend : float, optional
+        Share of a session's variance between close and open, over a night and over a weekend or holiday; None is the
+        estimate of the clock.
+    overnight_jump_share : float, optional
+        Share of the jumps between close and open; None is that of the variance.
 
     Returns
     -------
@@ -162,6 +176,7 @@ def simulate(
         ("antithetic", antithetic),
         ("resume", resume),
         ("control_variates", control_variates),
+        ("overlay", overlay),
     ):
         if not isinstance(flag, (bool, np.bool_)):
             raise ConfigError("RUN031", _SOURCE, name, shown(flag), "True or False")
@@ -182,8 +197,16 @@ def simulate(
         "measure": measure,
         "antithetic": bool(antithetic),
         "marks": marks,
-        **world,
     }
+    switches: dict[str, Any] = {
+        "intraday": _part("intraday", intraday, IntradayConfig),
+        "fair": _part("fair", fair, FairSignals),
+        "overlay": bool(overlay) or None,
+        "overnight": overnight,
+        "weekend": weekend,
+        "overnight_jump_share": overnight_jump_share,
+    }
+    content |= {name: value for name, value in switches.items() if value is not None}
     configuration = Configuration(
         market.to_json(), _world_json(content), tuple(book.encode() for book in wanted), int(record_paths)
     )
@@ -391,6 +414,16 @@ def _day(start: Any) -> date:
     raise ConfigError("RUN043", _SOURCE, "start", shown(start), "a day as YYYY-MM-DD")
 
 
+def _part(name: str, value: Any, kind: type[IntradayConfig | FairSignals]) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, kind):
+        raise ConfigError(
+            "RUN048", _SOURCE, name, type(value).__name__, f"a {kind.__name__}"
+        )
+    return json.loads(value.to_json())
+
+
 def _world_json(content: dict[str, Any]) -> str:
     for name, value in content.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -399,7 +432,7 @@ def _world_json(content: dict[str, Any]) -> str:
         return json.dumps(content, allow_nan=False)
     except (TypeError, ValueError):
         for name, value in content.items():
-            if not isinstance(value, (str, int, float, bool, type(None))):
+            if not isinstance(value, (str, int, float, bool, dict, type(None))):
                 expected = "a plain value"
                 raise ConfigError("RUN044", _SOURCE, name, shown(value), expected) from None
         raise
