@@ -115,7 +115,7 @@ def test_a_backtest_runs_on_the_model(market):
         "market_hash": market.digest,
         "overlay": False,
     }
-    final = [study.equity.iloc[-1] for study in studies]
+    final = [study.equity().iloc[-1] for study in studies]
     assert np.isfinite(final[0]).all()
     assert (final[0] != final[1]).all()
 

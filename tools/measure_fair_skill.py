@@ -7,9 +7,10 @@ a clock of 15 s or more is armed: that of 1 s is armed almost half of the time, 
 
 from __future__ import annotations
 
-import alvh
 import numpy as np
 import pandas as pd
+
+import alvh
 from alvh import bench
 
 CLOCK = 120
