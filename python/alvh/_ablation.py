@@ -117,7 +117,6 @@ RULE_IDS: dict[str, tuple[str, ...]] = {
     "normalisation": ("hedge.normalise",),
     "caps": ("hedge.caps",),
     "second_engine": ("sleeve.feed", "sleeve.buy", "sleeve.sell"),
-    "synthetic_rolls": ("hedge.synthetic_roll",),
     "trim": ("condor.trim",),
     "time_shift_condor": ("condor.time_shift", "condor.time_shift_back"),
     "expansion_gate": ("condor.expansion_gate",),

@@ -291,6 +291,9 @@ class SignalConfig(_SignalPart):
         Weight of IPO proceeds in the amplifier (OWN).
     amplifier : tuple[float, float]
         Least and largest amplifier (OWN).
+    exogenous_delay : int
+        Sessions by which columns that come with the market are read late, OWN: a placebo has the prices of its path
+        beside the other signals of another time.
     user : tuple of UserSignal
         Signals that users add.
     phase : PhaseConfig
@@ -359,5 +362,6 @@ class SignalConfig(_SignalPart):
     ipo_window: int = 252
     ipo_weight: float = 0.05
     amplifier: tuple[float, float] = (0.8, 1.2)
+    exogenous_delay: int = 0
     user: tuple[UserSignal, ...] = ()
     phase: PhaseConfig = PhaseConfig()

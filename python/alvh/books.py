@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from alvh import _configuration as configuration
 from alvh._part import Part, seconds
+from alvh._signal_config import SignalConfig
 from alvh.errors import ConfigError
 from alvh.policy import CONDOR_SWITCHES, AdaptivePolicy, BreakoutPolicy, MotionPolicy
 
@@ -38,6 +39,7 @@ __all__ = [
     "motion",
     "named",
     "names",
+    "placebo",
     "promoter",
     "single_vx_future",
     "spx_puts",
@@ -744,6 +746,36 @@ def unhedged_phased(condor: IronCondor | None = None, capital: float = 500_000.0
     return Book(condor or IronCondor(), capital=capital, name="unhedged_phased", rules=rules)
 
 
+def placebo(
+    condor: IronCondor | None = None, capital: float = 500_000.0, delay: int = 126, **switches: bool
+) -> Book:
+    """Build the adaptive book with exogenous signals of another time: what it gains by them is luck.
+
+    Signals made from prices (VIX, MACD, RSI, term structure, expected range) stay those of the path; all columns that
+    come with the market (order book, breadth, macro, events, valuation) are read `delay` sessions late.
+
+    Parameters
+    ----------
+    condor : IronCondor, optional
+        As for :func:`unhedged`.
+    capital : float
+        Starting capital [USD].
+    delay : int
+        Sessions.
+    **switches
+        Switches of :class:`~alvh.AdaptivePolicy`, so that condor and hedge rules can be tested alone.
+
+    Returns
+    -------
+    Book
+        The book "placebo".
+    """
+    rules = AdaptivePolicy(signals=SignalConfig(exogenous_delay=delay))
+    changes: dict[str, Any] = dict(switches)
+    rules = dataclasses.replace(rules, **changes)
+    return adaptive(condor, capital, rules).replace(name="placebo")
+
+
 def motion(condor: IronCondor | None = None, capital: float = 500_000.0) -> Book:
     """Build the 4/4/2 hedge re-struck on every bar to 0.50 delta and to the beta-vega of its base size.
 
@@ -931,6 +963,7 @@ _NAMED: dict[str, Callable[[], Book]] = {
     "adaptive_uncapped": adaptive_uncapped,
     "adaptive_hedge": adaptive_hedge,
     "static_phased": static_phased,
+    "placebo": placebo,
     "unhedged_phased": unhedged_phased,
     "promoter": promoter,
     "single_vx_future": single_vx_future,

@@ -38,7 +38,6 @@ HEDGE_SWITCHES: tuple[str, ...] = (
     "normalisation",
     "caps",
     "second_engine",
-    "synthetic_rolls",
 )
 """Switches of the rules that change the hedge."""
 
@@ -75,8 +74,6 @@ class AdaptivePolicy(Part):
         Cost of carry and stressed beta bound the hedge in calm markets.
     second_engine : bool
         A ring-fenced sleeve fed by realised hedge gains.
-    synthetic_rolls : bool
-        Rolls take the synthetic leg where quoted chains make it cheaper by the edge.
     trim : bool
         Winning sides of condors are bought back in a cash press.
     time_shift_condor : bool
@@ -147,8 +144,6 @@ class AdaptivePolicy(Part):
         Calendar days to expiry of its calls: least, most.
     sleeve_delta : float
         Forward delta of its calls.
-    edge_actionable, edge_strong, edge_ignored : float
-        Edge of a conversion or reversal [index points after costs]: acted on, called strong, ignored below.
 
     Raises
     ------
@@ -166,7 +161,6 @@ class AdaptivePolicy(Part):
     normalisation: bool = True
     caps: bool = True
     second_engine: bool = True
-    synthetic_rolls: bool = True
     trim: bool = True
     time_shift_condor: bool = True
     expansion_gate: bool = True
@@ -214,9 +208,6 @@ class AdaptivePolicy(Part):
     sleeve_range: float = 1.10
     sleeve_dte: tuple[int, int] = (45, 90)
     sleeve_delta: float = 0.25
-    edge_actionable: float = 0.15
-    edge_strong: float = 0.35
-    edge_ignored: float = 0.10
 
     def _encode(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -624,6 +624,7 @@ class Twin:
         for condor in list(self.condors):
             if condor.exit:
                 self.buy_back(step, condor, condor.exit, patient=condor.exit != "condor.stop")
+        self.execute_tactics(step, known)
         if self.book.hedge and self.is_time(step, self.book.hedge.trade_time) and self.hedge_day != step.day:
             self.hedge_day = step.day
             self.trade_layers(step, known)
@@ -636,6 +637,12 @@ class Twin:
             self.enter(step, known)
         if self.book.portfolio and self.rebalance_due and step.is_close:
             self.rebalance(step)
+
+    def execute_tactics(self, step: Step, known: Known) -> None:
+        """Carry out what rules on top of the schedule planned: none here."""
+
+    def plan_tactics(self, step: Step) -> None:
+        """Decide by rules on top of the schedule: none here."""
 
     @staticmethod
     def is_time(step: Step, text: str) -> bool:
@@ -1092,6 +1099,7 @@ class Twin:
                 rise = step.vix - min(self.vix_closes[-layer_rule.rise_sessions :])
                 self.on[index] = rise >= layer_rule.vix_rise / (2 if self.on[index] else 1)
         self.known = Known(step, self.equity, self.hv20(), self.gate_open(step.vix))
+        self.plan_tactics(step)
         if step.is_close:
             self.sessions.append(
                 {

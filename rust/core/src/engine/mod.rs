@@ -145,7 +145,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         std::mem::swap(&mut state, &mut before);
         source.fill(step_index, &mut state);
         marks.prepare(&state);
-        trackers.push(&state);
+        trackers.push(&mut state);
         let today = Today::new(state.day);
         // Most steps settle nothing, and a settlement may have to be estimated.
         let nothing = SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback };

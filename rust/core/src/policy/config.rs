@@ -74,8 +74,6 @@ pub struct AdaptivePolicy {
     pub caps: bool,
     /// A ring-fenced sleeve fed by realised hedge gains.
     pub second_engine: bool,
-    /// Rolls look for a cheaper synthetic leg on quoted chains.
-    pub synthetic_rolls: bool,
     /// Winning sides of condors are bought back in a cash press.
     pub trim: bool,
     /// Threatened condors roll to a few days and back.
@@ -176,13 +174,6 @@ pub struct AdaptivePolicy {
     pub sleeve_dte: (i32, i32),
     /// Forward delta of its calls.
     pub sleeve_delta: f64,
-
-    /// Edge of a conversion or reversal in index points after costs from which it is acted on.
-    pub edge_actionable: f64,
-    /// Edge that is called strong.
-    pub edge_strong: f64,
-    /// Edge that is ignored.
-    pub edge_ignored: f64,
 }
 
 impl Default for AdaptivePolicy {
@@ -198,7 +189,6 @@ impl Default for AdaptivePolicy {
             normalisation: true,
             caps: true,
             second_engine: true,
-            synthetic_rolls: true,
             trim: true,
             time_shift_condor: true,
             expansion_gate: true,
@@ -246,9 +236,6 @@ impl Default for AdaptivePolicy {
             sleeve_range: 1.10,
             sleeve_dte: (45, 90),
             sleeve_delta: 0.25,
-            edge_actionable: 0.15,
-            edge_strong: 0.35,
-            edge_ignored: 0.10,
         }
     }
 }
@@ -267,7 +254,6 @@ impl AdaptivePolicy {
             normalisation: false,
             caps: false,
             second_engine: false,
-            synthetic_rolls: false,
             trim: false,
             time_shift_condor: false,
             expansion_gate: false,
@@ -330,7 +316,6 @@ impl AdaptivePolicy {
         positive("stress_vix", self.stress_vix, 100.0)?;
         positive("sleeve_gross", self.sleeve_gross, 100.0)?;
         positive("sleeve_range", self.sleeve_range, 100.0)?;
-        positive("edge_strong", self.edge_strong, 1e3)?;
         check.that(within(self.outer_slope, 0.0, 10.0), "RUL005", "outer_slope", self.outer_slope, "0..10")?;
         check.that(within(self.longer_slope, 0.0, 10.0), "RUL005", "longer_slope", self.longer_slope, "0..10")?;
         check.that(within(self.press_step, 0.0, 10.0), "RUL005", "press_step", self.press_step, "0..10")?;
@@ -403,13 +388,6 @@ impl AdaptivePolicy {
             "condor_roll_sessions",
             self.condor_roll_sessions,
             "0..100",
-        )?;
-        check.that(
-            within(self.edge_ignored, 0.0, self.edge_actionable) && self.edge_actionable <= self.edge_strong,
-            "RUL019",
-            "edge_actionable",
-            self.edge_actionable,
-            "0 <= edge_ignored <= edge_actionable <= edge_strong",
         )?;
         Ok(())
     }

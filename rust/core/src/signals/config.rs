@@ -254,6 +254,9 @@ pub struct SignalConfig {
     pub ipo_weight: f64,
     /// Least and largest amplifier (OWN).
     pub amplifier: (f64, f64),
+    /// Columns that come with the market are read this many sessions late, 0 for on time: a placebo has the prices of
+    /// its path beside the other signals of another time (OWN).
+    pub exogenous_delay: usize,
     /// Signals that users add.
     pub user: Vec<UserSignal>,
     /// The phases.
@@ -320,6 +323,7 @@ impl Default for SignalConfig {
             ipo_window: 252,
             ipo_weight: 0.05,
             amplifier: (0.8, 1.2),
+            exogenous_delay: 0,
             user: Vec::new(),
             phase: PhaseConfig::default(),
         }
@@ -420,7 +424,7 @@ impl SignalConfig {
         ]
     }
 
-    fn windows(&self) -> [(&'static str, usize, usize); 20] {
+    fn windows(&self) -> [(&'static str, usize, usize); 21] {
         [
             ("macd_fast", self.macd_fast, 2),
             ("macd_slow", self.macd_slow, 2),
@@ -442,6 +446,7 @@ impl SignalConfig {
             ("cash_flow_count", self.cash_flow_count, 1),
             ("flow_window", self.flow_window, 2),
             ("ipo_window", self.ipo_window, 2),
+            ("exogenous_delay", self.exogenous_delay, 0),
         ]
     }
 

@@ -55,7 +55,13 @@ impl BookAccount {
         }
         let mut before: Vec<i64> = self.layers.iter().map(|layer| layer.contracts).collect();
         let mut sizes = vec![None; before.len()];
+        let mut last = tactics.memory.applied;
         for (rule, components) in component_steps(&tactics.memory.applied, &tactics.memory.wanted) {
+            // A rule that wants what it wanted before explains nothing, not even contracts that are missing.
+            if components == last {
+                continue;
+            }
+            last = components;
             let memory = &tactics.memory;
             target::multipliers(config, &components, &tactics.base, &memory.exchange, &mut tactics.multipliers);
             for layer in (0..before.len()).filter(|&layer| worth[layer]) {
