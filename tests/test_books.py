@@ -211,8 +211,8 @@ REFUSED = {
     "CFG061": (
         lambda: books.named("motion!"),
         "books.named name: got 'motion!', expected one of "
-        "unhedged, static, motion, adaptive, adaptive_uncapped, adaptive_hedge, static_phased, placebo, unhedged_phased, "
-        "promoter, single_vx_future, etf_overlay, spx_puts, condor_index, vix_tail_hedge",
+        "unhedged, static, motion, adaptive, adaptive_uncapped, adaptive_hedge, static_phased, placebo, "
+        "unhedged_phased, promoter, single_vx_future, etf_overlay, spx_puts, condor_index, vix_tail_hedge",
     ),
     "CFG064": (
         lambda: HedgeLayer("a", dte=30, instrument="vix_note", equity_share=1.5),

@@ -271,7 +271,8 @@ def test_at_most_three_changes_a_session_and_never_below_half_of_the_core(seed):
         if name in changing:
             moments.setdefault(int(day), set()).add(int(seconds))
             assert after >= half[json.loads(inputs)["layer"]]
-    assert moments and max(map(len, moments.values())) <= 3
+    assert moments
+    assert max(map(len, moments.values())) <= 3
 
 
 def test_every_input_of_a_decision_is_json():
@@ -339,11 +340,11 @@ def test_every_number_is_checked(changes, code):
 
 
 def test_controls_are_checked_and_switches_are_names():
-    with pytest.raises(ConfigError, match="^RUL021 MotionPolicy delta_tolerance"):
+    with pytest.raises(ConfigError, match=r"^RUL021 MotionPolicy delta_tolerance"):
         policy.MotionPolicy(2.0)
-    with pytest.raises(ConfigError, match="^RUL022 BreakoutPolicy range_sessions"):
+    with pytest.raises(ConfigError, match=r"^RUL022 BreakoutPolicy range_sessions"):
         policy.BreakoutPolicy(1)
-    with pytest.raises(ConfigError, match="^RUL030 AdaptivePolicy switch: got 'caps!'"):
+    with pytest.raises(ConfigError, match=r"^RUL030 AdaptivePolicy switch: got 'caps!'"):
         AdaptivePolicy().without("caps!")
     assert set(HEDGE_SWITCHES) | set(CONDOR_SWITCHES) == set(SWITCHES)
 
