@@ -56,7 +56,11 @@ pub struct SmileRows {
 ///
 /// # Errors
 /// `Data` when a row's day is no session of the source.
-pub fn look_up<S: MarketSource, M: SmileMarks>(mut source: S, marks: &mut M, query: &SmileQuery<'_>) -> Result<SmileRows> {
+pub fn look_up<S: MarketSource, M: SmileMarks>(
+    mut source: S,
+    marks: &mut M,
+    query: &SmileQuery<'_>,
+) -> Result<SmileRows> {
     let n = query.day.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&row| query.day[row]);
