@@ -175,7 +175,22 @@ def test_a_chain_of_rolls_recovers_when_its_sum_is_no_loss():
     assert row["estimate"] == 0.5
     assert row["book"] == "unhedged"
     assert row["sample"].startswith("2 condors rolled at a loss in 2 chains")
-    assert (row["low"], row["high"]) == wilson(1, 2)
+    # The two chains were alive on the same days: they are one trial.
+    assert (row["low"], row["high"]) == wilson(0, 1, 0.5)
+
+
+def test_hedges_are_compared_on_the_same_condor_rules():
+    books = alvh.books.named("unhedged", "static", "adaptive", "unhedged_phased", "static_phased")
+    history = alvh.History.demo().between("2014-01-03", "2016-06-30")
+    study = alvh.backtest(books, history, replicates=50)
+    drawdown = study.claims().query("claim == 'drawdown reduction' and claimed == '35-40 %'")
+    pairs = list(zip(drawdown["book"], drawdown["against"], strict=True))
+    assert pairs == [("adaptive", "unhedged_phased"), ("adaptive", "static_phased"), ("static", "unhedged")]
+    plain = alvh.backtest(books[:3], history, replicates=50).claims()
+    row = plain.query("book == 'adaptive' and claim == 'credit kept'").iloc[0]
+    assert row["against"] == "unhedged"
+    assert row["verdict"] != "supported"
+    assert "not the hedge alone" in row["why"] or not row["low"] > 0.5
 
 
 def test_unknown_books_are_refused(study):

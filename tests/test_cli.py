@@ -81,6 +81,7 @@ def test_files_and_chain_reach_the_library(calls, tmp_path):
     assert sorted(file.name for file in (tmp_path / "results").iterdir()) == [
         "alvh-study.json",
         "alvh-study.png",
+        "manifest.json",
     ]
 
 

@@ -189,6 +189,13 @@ def test_every_page_is_linked_from_the_readme() -> None:
     assert {f"docs/{page.name}" for page in PAGES if page.parent != ROOT} <= targets
 
 
+def test_every_page_is_in_the_index() -> None:
+    listed = set(re.findall(r"^([a-z-]+)$", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.M))
+    pages = {page.stem for page in PAGES if page.parent != ROOT} - {"index"}
+    assert len(pages) >= 20
+    assert pages <= listed
+
+
 def test_error_codes_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "tools" / "list_error_codes.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

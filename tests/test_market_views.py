@@ -16,7 +16,8 @@ def study() -> alvh.Study:
 
 def test_levels_are_those_of_the_history(study):
     history = alvh.History.demo().between("2016-01-04", "2018-12-31")
-    assert list(study.market) == ["spx", "vix"]
+    assert list(study.market) == ["spx", "vix", "phase"]
+    assert study.market["phase"].to_numpy().tolist() == alvh.signals.phases(history)["phase"].tolist()
     np.testing.assert_array_equal(study.market["vix"], history.columns["vix_close"])
     assert study.market.index.equals(study.equity().index)
 

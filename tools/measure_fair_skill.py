@@ -2,15 +2,15 @@
 
 ``python tools/measure_fair_skill.py`` scores the default detector on labelled flow of the 120-s clock (index future,
 both styles, 30 seeds that nothing was tuned on, 24 h each), and counts on flow without episodes how often and how long
-a clock of 15 s or more is armed: that of 1 s is armed almost half of the time, so that it says nothing. The numbers are the defaults of `Skill` in `rust/core/src/simulate/fair/skill.rs`.
+a clock of 15 s or more is armed: that of 1 s is armed almost half of the time, so that it says nothing. The numbers
+are the defaults of `Skill` in `rust/core/src/simulate/fair/skill.rs`.
 """
 
 from __future__ import annotations
 
+import alvh
 import numpy as np
 import pandas as pd
-
-import alvh
 from alvh import bench
 
 CLOCK = 120

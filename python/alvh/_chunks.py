@@ -231,10 +231,11 @@ def compute(configuration: str, seed: int, first: int, count: int, n_jobs: int =
         seed,
         n_jobs,
         content["record_paths"],
+        tables=_tables(content, n_jobs),
     )
     arrays = dict(raw["outcomes"])
     arrays |= {f"path:{name}": values for name, values in raw.get("paths", {}).items()}
-    facts = {key: raw[key] for key in ("books", "buckets", "steps", "clamped")}
+    facts = {key: raw[key] for key in ("books", "buckets", "rules", "event_kinds", "steps", "clamped")}
     digest = hashlib.sha256(configuration.encode()).hexdigest()
     return Chunk(digest, seed, first, count, arrays, facts, list(raw["records"])).encode()
 
@@ -281,6 +282,16 @@ class Assembly:
         records = sorted(self._records, key=lambda record: record["path"])
         facts = {**head.facts, **self._sums}
         return Chunk(head.configuration, head.seed, self.first, self.count, self._arrays, facts, records)
+
+
+def _tables(content: dict[str, Any], n_jobs: int) -> _core.ModelTables | None:
+    """Tables of the model out of memory, out of the cache of this machine, or computed; None where nothing asks."""
+    if content["world"]["marks"] != "model":
+        return None
+    from alvh._tables import tables
+    from alvh.market import Market
+
+    return tables(Market(**content["market"]), True, n_jobs)
 
 
 def merge(chunks: Iterable[Chunk]) -> Chunk:

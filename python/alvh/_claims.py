@@ -35,8 +35,6 @@ SUBJECTS = ("adaptive", "static")
 _DERISKED = "derisked"
 # Rules that close a condor and open another for it in one order.
 _ROLL = "condor.time_shift"
-# The unhedged book with the condor rules of each subject, where the study has it.
-_PARTNER = {"adaptive": "unhedged_phased"}
 _COLUMNS = (
     "claim",
     "claimed",
@@ -175,7 +173,9 @@ class _Judge:
     def hedge(self, subject: str) -> list[dict[str, Any]]:
         """Judge drawdown reduction, credit kept and cost of one hedged book."""
         partner = self._partner(subject)
-        against = [partner] if subject == "static" else [partner, "static"]
+        against = (
+            [partner] if subject == "static" else [partner, self._like(subject, ("static", "static_phased"))]
+        )
         rows = []
         for other in against:
             for claim in _DRAWDOWN:
@@ -191,7 +191,9 @@ class _Judge:
             condors = condors[condors["exit_rule"].str.startswith(_ROLL)]
         if condors.empty:
             return [self._missing(_RECOVERY, "adaptive", "", "needs a book that rolls threatened condors")]
-        return [self._recovered(str(name)) for name in dict.fromkeys(condors["book"])]
+        names = list(dict.fromkeys(condors["book"]))
+        # Books with the same condors would say the same.
+        return [self._recovered(str(name)) for name in [n for n in SUBJECTS if n in names] or names]
 
     def conservative(self) -> list[dict[str, Any]]:
         """Judge the win rate after costs of every book of conservative condors."""
@@ -224,8 +226,15 @@ class _Judge:
     # --- one row -----------------------------------------------------------------------------------
 
     def _partner(self, subject: str) -> str:
-        preferred = _PARTNER.get(subject, "unhedged")
-        return preferred if preferred in self._books else "unhedged"
+        return self._like(subject, ("unhedged", "unhedged_phased"))
+
+    def _like(self, subject: str, others: tuple[str, ...]) -> str:
+        """Choose the book that differs from the subject by nothing but its hedge, else the plain one."""
+        if subject not in self._books:
+            return others[0]
+        known = [name for name in others if name in self._books]
+        same = [name for name in known if self._same_condors(subject, name)]
+        return next(iter(same or known), others[0])
 
     def _compared(
         self, claim: _Range, subject: str, other: str, *, needs_derisked: bool = False
@@ -319,10 +328,8 @@ class _Judge:
 
     def _same_condors(self, subject: str, other: str) -> bool:
         own, base = self._books[subject], self._books[other]
-        if (subject, other) == ("adaptive", _PARTNER["adaptive"]):
-            # The same rules by construction: its policy switches the hedge off and nothing else.
-            return True
-        return other == "static" or all(own.get(key) == base.get(key) for key in ("condor", "capital"))
+        same = all(own.get(key) == base.get(key) for key in ("condor", "capital", "portfolio"))
+        return same and _condor_rules(own) == _condor_rules(base)
 
     def _beats_derisked(self, subject: str, why: list[str]) -> str:
         """Whether the hedge also did better than holding fewer condors."""
@@ -367,6 +374,16 @@ class _Judge:
             return f"about {max(1.0, factor):,.0f} times as many condors at this rate"
         years = factor * len(self._study.equity()) / _SESSIONS_PER_YEAR
         return f"about {years:,.0f} years of data like these, or other wings, days, fills, hedge size"
+
+
+def _condor_rules(book: dict[str, Any]) -> Any:
+    """Tell what a policy does to the condors of a book; rules of its hedge are left out."""
+    from alvh.policy import CONDOR_SWITCHES
+
+    rules = book.get("rules") or {}
+    if "adaptive" in rules:
+        return [name for name in CONDOR_SWITCHES if rules["adaptive"][name]]
+    return [] if not rules or "motion" in rules else rules
 
 
 def rolled_at_a_loss(condors: pd.DataFrame, book: str) -> pd.DataFrame:

@@ -315,7 +315,29 @@ def simulate(
     n_jobs: int,
     record_paths: int,
     instruction_set: str | None = None,
+    tables: ModelTables | None = None,
 ) -> dict[str, Any]: ...
+
+# Episodes, fair signals and scenarios (rust/py/src/episodes.rs).
+EPISODE_KINDS: list[str]
+
+def check_intraday(json: str) -> str: ...
+def check_fair_signals(json: str) -> str: ...
+def pass_through_shares(name: str) -> list[float] | None: ...
+def scenario_names() -> list[tuple[str, str]]: ...
+def play_scenario(
+    name: str, market: str, intraday: str, noise: float, seed: int
+) -> tuple[float, float, float, list[dict[str, Any]]]: ...
+def episode_session(
+    market: str,
+    intraday: str,
+    nodes: Sequence[Sequence[float]],
+    years: float,
+    close: int,
+    seed: int,
+    path: int,
+    session: int,
+) -> tuple[list[list[float]], dict[str, Any]]: ...
 
 # Tapes (rust/py/src/tape.rs).
 _Codes: TypeAlias = npt.NDArray[np.uint8]

@@ -35,9 +35,12 @@ def market_frame(history: History) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Sessions x ``spx``, ``vix`` and, where given, ``vix9d``, ``vix3m``, ``vx1``, ``vx2`` [points].
+        Sessions x ``spx``, ``vix`` and, where given, ``vix9d``, ``vix3m``, ``vx1``, ``vx2`` [points]; ``phase``, that
+        of :func:`alvh.signals.phases` with its default configuration.
     """
     import pandas as pd
+
+    from alvh.signals import phases
 
     columns = history.columns
     frame = {"spx": columns["spx_close"], "vix": columns["vix_close"]}
@@ -51,7 +54,9 @@ def market_frame(history: History) -> pd.DataFrame:
             has = first + rank < after
             level[has] = columns["vx_settle"][first[has] + rank]
             frame[f"vx{rank + 1}"] = level
-    return pd.DataFrame(frame, index=pd.DatetimeIndex(history.sessions, name="day"))
+    found = pd.DataFrame(frame, index=pd.DatetimeIndex(history.sessions, name="day"))
+    found["phase"] = phases(history)["phase"].to_numpy()
+    return found
 
 
 def open_positions(study: Study) -> tuple[Any, pd.DataFrame]:

@@ -42,7 +42,7 @@ _MEANS = (
     "credit",
     "hedge_cost",
 )
-_COUNTED = ("condors", "double_breaches", "margin_max")
+_COUNTED = ("condors", "double_breaches")
 _INCIDENTS = {"margin_calls": "margin_call", "forced_closes": "forced_close"}
 _ENDS = ("", "_low", "_high", "_std_error")
 ROWS: tuple[Row, ...] = (
@@ -151,11 +151,12 @@ class PathSample:
         credit = paths.mean(of["credit"])
         found["credit_kept"] = paths.mean(of["credit"] * np.nan_to_num(of["credit_kept"])) / credit
         found |= {name: paths.mean(of[name].astype(np.float64)) for name in _COUNTED}
+        found["margin_max"] = paths.mean(of["margin_max_cents"] / 100.0)
         found["win_rate"] = paths.mean(of["winners"].astype(np.float64)) / found["condors"]
         found |= {name: self._incident(of, kind) for name, kind in _INCIDENTS.items()}
         entries = paths.mean(of["entries"].astype(np.float64))
         kinds = [kind for kind in self.raw["event_kinds"] if kind.startswith("entry_skipped")]
-        skipped = paths.mean(sum((of[f"incident:{kind}"] for kind in kinds), np.zeros(paths.n)))
+        skipped = paths.mean(sum((of[kind] for kind in kinds), np.zeros(paths.n)))
         found["entries_skipped"] = skipped / (skipped + entries)
         found["entries_capped"] = self._incident(of, "risk_cap") / entries
         found["turnover"] = paths.mean(of["traded"] / (self.raw["capital"][book] * years))
@@ -163,7 +164,7 @@ class PathSample:
         return found
 
     def _incident(self, of: Mapping[str, NDArray[Any]], kind: str) -> Estimate:
-        return self.paths.mean(of[f"incident:{kind}"].astype(np.float64))
+        return self.paths.mean(of[kind].astype(np.float64))
 
     def _deviation(self, values: Values) -> Estimate:
         mean = self.paths.mean(values)
@@ -386,7 +387,7 @@ class PathSample:
             {"book": book, "kind": kind, "layer": "", "count": int(count)}
             for index, book in enumerate(self.books)
             for kind in self.raw["event_kinds"]
-            if (count := self.outcomes[f"incident:{kind}"][index].sum())
+            if (count := self.outcomes[kind][index].sum())
         ]
 
     def incident_lines(self) -> list[str]:
@@ -395,7 +396,7 @@ class PathSample:
         for index, book in enumerate(self.books):
             parts = []
             for kind in self.raw["event_kinds"]:
-                total = self.outcomes[f"incident:{kind}"][index].sum()
+                total = self.outcomes[kind][index].sum()
                 if total:
                     words = _study_records.INCIDENTS.get(kind, (kind.replace("_", " "),) * 2)[1]
                     parts.append(f"{total / self.raw['n_paths']:.3g} {words}")
@@ -413,7 +414,8 @@ class PathSample:
     # --- inside ------------------------------------------------------------------------------------
 
     def _check_attribution(self) -> None:
-        cents = np.rint(self.outcomes["final_equity"] * 100.0) - np.rint(self.raw["capital"] * 100.0)[:, None]
+        capital = np.rint(self.raw["capital"] * 100.0).astype(np.int64)
+        cents = self.outcomes["final_equity_cents"] - capital[:, None]
         residual = np.abs(self.outcomes["bucket_cents"].sum(axis=1) - cents)
         if residual.max(initial=0.0) > 0.0:
             book, path = np.unravel_index(int(residual.argmax()), residual.shape)

@@ -156,8 +156,9 @@ def _heat(frame: Any, ax: Axes, names: list[str]) -> None:
     values = frame[names].to_numpy(dtype=float).T
     times = frame.index.to_numpy()
     step = np.median(np.diff(times)) if times.size > 1 else np.timedelta64(1, "D")
-    colours = LinearSegmentedColormap.from_list("signal", ["#F7F7F7", COLOURS[1]])
-    colours.set_bad("#C9C9C9")
+    colours = LinearSegmentedColormap.from_list("signal", ["#F7F7F7", COLOURS[1]]).with_extremes(
+        bad="#C9C9C9"
+    )
     edges = np.r_[times, times[-1] + step]
     mesh = ax.pcolormesh(
         edges, np.arange(len(names) + 1), np.ma.masked_invalid(values), cmap=colours, vmin=0.0, vmax=1.0

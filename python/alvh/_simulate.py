@@ -21,8 +21,9 @@ from alvh._chunks import Assembly, Chunk, Configuration, Plan, digest
 from alvh._chunks import merge as merge_chunks
 from alvh._dispatch import Dispatcher
 from alvh._run_folder import RunFolder
+from alvh._tables import tables
 from alvh.books import Book
-from alvh.errors import ConfigError, DataError, LimitError
+from alvh.errors import ConfigError, LimitError
 from alvh.market import Market
 from alvh.simulation import MOST_JOBS, SESSIONS_PER_YEAR
 
@@ -178,12 +179,15 @@ def simulate(
         **world,
     }
     configuration = Configuration(
-        market.to_json(), _world_json(content), tuple(book.to_json() for book in wanted), int(record_paths)
+        market.to_json(), _world_json(content), tuple(book.encode() for book in wanted), int(record_paths)
     )
     _core.check_world(configuration.world)
     plan = Plan(configuration, int(seed), int(first_path), int(n_paths))
     if n_jobs is None:
         n_jobs = 1 if executor is not None else os.cpu_count() or 1
+    if marks == "model":
+        # Computed once here: workers of this machine find them in the cache.
+        tables(market, True, os.cpu_count() or 1)
     chunk, run = _run(plan, executor, int(n_jobs), int(retries), progress, folder, bool(resume))
     return _study(chunk, configuration, run, bool(control_variates))
 
@@ -247,12 +251,12 @@ def merge(*studies: Study) -> Study:
     from alvh.study import Study
 
     for position, study in enumerate(studies):
-        if not isinstance(study, Study) or "chunk" not in study.raw:
+        if not isinstance(study, Study) or "outcomes" not in study.raw:
             where = f"studies[{position}]"
             raise ConfigError("RUN035", "merge", where, shown(study), "a simulated Study")
     if not studies:
         raise ConfigError("RUN035", "merge", "studies", "none", "at least one simulated Study")
-    chunk = merge_chunks(study.raw["chunk"] for study in studies)
+    chunk = merge_chunks(_chunk(study) for study in studies)
     first = studies[0].raw
     run = {
         key: sum(study.quality["run"].get(key, 0) for study in studies) for key in studies[0].quality["run"]
@@ -267,7 +271,6 @@ def _study(chunk: Chunk, configuration: Configuration, run: dict[str, Any], cont
     world = content["world"]
     days = np.array([record["day"] for record in chunk.records[:1]])
     raw = {
-        "chunk": chunk,
         "configuration": configuration,
         "use_controls": controls,
         "books": list(chunk.facts["books"]),
@@ -305,6 +308,16 @@ def _study(chunk: Chunk, configuration: Configuration, run: dict[str, Any], cont
         },
     }
     return Study(raw, note=f"simulated paths of {content['market']['name']}", run=run)
+
+
+def _chunk(study: Study) -> Chunk:
+    """Undo `_study`."""
+    raw = study.raw
+    arrays = {**raw["outcomes"], **{f"path:{name}": values for name, values in raw["paths"].items()}}
+    facts = {key: raw[key] for key in ("books", "buckets", "rules", "event_kinds")}
+    facts |= {"clamped": raw["flags"]["clamped"], "steps": raw["marks"]["steps"]}
+    seed, first = raw["provenance"]["seed"], raw["first_path"]
+    return Chunk(raw["configuration"].digest, seed, first, raw["n_paths"], arrays, facts, raw["records"])
 
 
 def _first_session(start: int) -> np.datetime64:
@@ -387,7 +400,7 @@ def _world_json(content: dict[str, Any]) -> str:
 
 
 def _shown(progress: bool | Progress | None, total: int) -> AbstractContextManager[Progress]:
-    """What is told how far the run is, in a context that tidies up behind it."""
+    """Make what is told how far the run is, in a context that tidies up behind it."""
     if progress is None or progress is False:
         return nullcontext(lambda done, total: None)
     if callable(progress):

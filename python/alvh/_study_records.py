@@ -33,6 +33,7 @@ INCIDENTS = {
     "settlement_proxy": ("settlement on a stand-in", "settlements on a stand-in"),
     "settlement_late": ("late settlement", "late settlements"),
     "unmarked_leg": ("leg without a mark", "legs without a mark"),
+    "caps_bind": ("session with a cap on the hedge", "sessions with a cap on the hedge"),
     "hypothetical_hedge": ("hypothetical hedge trade", "hypothetical hedge trades"),
 }
 # Day of what does not expire.

@@ -1,4 +1,4 @@
-"""The command line of alvh: ``study``, ``report``, ``detect``, ``presets``, ``doctor``.
+"""The command line: ``alvh study``, ``simulate``, ``report``, ``detect``, ``presets``, ``doctor``.
 
 Exit status: 0 success; 1 a defect of the library, or nobody reads the output; 2 an error of the user (arguments, files,
 data, a missing extra); 130 after Ctrl-C. No status other than 0 leaves a file that is not whole.
@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alvh import _cli_detect, _cli_doctor, _cli_presets, _cli_report
+from alvh import _cli_bench, _cli_detect, _cli_doctor, _cli_presets, _cli_report, _cli_simulate
 from alvh._claims import claim_lines
 from alvh._files import write_whole
 from alvh._job import flags_of, write_manifest
@@ -45,7 +45,22 @@ _SERIES = {
 }
 # Names of alvh.chain.FORMATS, kept here so that --help does not load the reader; a test compares them.
 _CHAIN_FORMATS = ("canonical", "cboe", "optionsdx", "eod", "wide")
-_BOOKS = ("unhedged", "static", "condor_index", "vix_tail_hedge")
+_BOOKS = (
+    "unhedged",
+    "static",
+    "motion",
+    "adaptive",
+    "adaptive_uncapped",
+    "adaptive_hedge",
+    "static_phased",
+    "unhedged_phased",
+    "promoter",
+    "single_vx_future",
+    "etf_overlay",
+    "spx_puts",
+    "condor_index",
+    "vix_tail_hedge",
+)
 _NOT_QUOTED = {
     "uncovered": "no quotes that day",
     "no_quote": "no quote of the leg",
@@ -125,7 +140,7 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"alvh {alvh.__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="study|report|detect|presets|doctor", parser_class=_Parser
+        dest="command", metavar="study|simulate|report|detect|presets|doctor|bench", parser_class=_Parser
     )
     study = commands.add_parser(
         "study",
@@ -149,9 +164,11 @@ def _parser() -> _Parser:
     _study_options(report)
     _cli_report.add_output(report)
     report.set_defaults(parser=report, run=lambda arguments: _cli_report.run(arguments, _run_study))
+    _cli_simulate.add_parser(commands)
     _cli_detect.add_parser(commands)
     _cli_presets.add_parser(commands)
     _cli_doctor.add_parser(commands)
+    _cli_bench.add_parser(commands)
     return parser
 
 

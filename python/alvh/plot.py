@@ -177,6 +177,41 @@ class StudyPlot:
         tidy(ax)
         return ax
 
+    def phases(self, ax: Axes | None = None) -> Axes:
+        """P&L of each book on the sessions of each market phase, bars in thousand USD.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+
+        Raises
+        ------
+        ConfigError
+            ``STA025``: the study has no phases of its market, such as a simulation.
+        """
+        market = self._study.market
+        if market is None or "phase" not in market:
+            raise ConfigError("STA025", "plot.phases", "market", "no phases", "a study over a history")
+        ax = new_axes() if ax is None else ax
+        pnl = self._study.pnl.groupby(market["phase"].astype(str).to_numpy()).sum() / 1e3
+        at, width = np.arange(len(pnl)), 0.8 / pnl.shape[1]
+        for index, name in enumerate(pnl.columns):
+            shift = (index - (pnl.shape[1] - 1) / 2) * width
+            colour = COLOURS[index % len(COLOURS)]
+            ax.bar(at + shift, pnl[name].to_numpy(), width, label=_words(name), color=colour)
+        ax.set_xticks(at, [str(name) for name in pnl.index])
+        ax.axhline(0.0, color=GREY, linewidth=0.8)
+        ax.set_ylabel("P&L, thousand USD")
+        ax.legend(frameon=False, fontsize=8)
+        tidy(ax)
+        return ax
+
     def frontier(self, ax: Axes | None = None) -> Axes:
         """Hedge cost a year against the reduction of expected shortfall, with 95 % intervals and the claimed corner.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alvh import _core
+from alvh._episodes import Scenario, ScenarioSession, scenario, scenarios
 from alvh.errors import ConfigError, LimitError
 
 if TYPE_CHECKING:
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
 
     from alvh.market import Market
 
-__all__ = ["Outcomes", "Paths", "instruction_sets", "paths", "reference_workload"]
+__all__ = [
+    "Outcomes",
+    "Paths",
+    "Scenario",
+    "ScenarioSession",
+    "instruction_sets",
+    "paths",
+    "reference_workload",
+    "scenario",
+    "scenarios",
+]
 
 SESSIONS_PER_YEAR = 252
 MOST_JOBS = 1_024

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from alvh.decisions import Decisions
     from alvh.ignition import Signal
-    from alvh.plot import StudyPlot
 
     Frame = pd.DataFrame | Callable[[], pd.DataFrame]
 
@@ -442,11 +441,12 @@ class Study:
     # --- outputs -----------------------------------------------------------------------------------
 
     @property
-    def plot(self) -> StudyPlot:
-        """Pictures: ``equity()``, ``drawdown()``, ``save(path)``."""
+    def plot(self) -> Any:
+        """Pictures: ``equity()``, ``drawdown()``, ``save(path)``; of a simulation ``pnl()``, ``max_drawdown()``."""
+        from alvh._path_plot import PathPlot
         from alvh.plot import StudyPlot
 
-        return StudyPlot(self)
+        return PathPlot(self) if "outcomes" in self.raw else StudyPlot(self)
 
     def report(self, path: str | os.PathLike[str], signal: Signal | None = None) -> Path:
         """Write the report: one page that works offline; see :func:`alvh.report.write`, which has the parameters."""
@@ -599,6 +599,8 @@ def _frozen(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_frozen(item) for item in value]
     return value
 
 
@@ -609,6 +611,8 @@ def _same(left: Any, right: Any) -> bool:
         return bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
     if hasattr(left, "equals"):
         return bool(left.equals(right))
     if isinstance(left, float) and isinstance(right, float) and math.isnan(left):

@@ -115,9 +115,12 @@ def claims_section(facts: Facts) -> Section:
     rows, css = [], []
     frame = facts.claims
     measured = frame["verdict"] != "not measured"
+    # Most rows rest on the same sample, which is named once.
+    common = str(frame["sample"][measured].mode().iloc[0]) if measured.any() else ""
     for _, row in pd.concat([frame[measured], frame[~measured]]).iterrows():
         found = str(row["verdict"])
         coverage = float(row["coverage"])
+        own = "" if row["sample"] == common else str(row["sample"])
         rows.append(
             (
                 f"{row['claim']}, {row['claimed']}",
@@ -128,8 +131,7 @@ def claims_section(facts: Facts) -> Section:
                 "-"
                 if math.isnan(coverage)
                 else f"{coverage:.0%}" + (" (indicative)" if row["indicative"] else ""),
-                row["sample"] or "-",
-                "; ".join(dict.fromkeys(part for part in (str(row["why"]), str(row["change"])) if part)),
+                "; ".join(dict.fromkeys(part for part in (own, str(row["why"]), str(row["change"])) if part)),
             )
         )
         css.append(_CSS[found])
@@ -140,10 +142,10 @@ def claims_section(facts: Facts) -> Section:
         "measured [95 %]",
         "verdict",
         "coverage",
-        "sample",
-        "what would change it",
+        "sample, where it is another, and what would change the verdict",
     )
-    section.add(table(head, rows, "Published claims beside what was measured", css))
+    caption = "Published claims beside what was measured" + (f" on {common}" if common else "")
+    section.add(table(head, rows, caption, css))
     return section.add(
         text(
             "Supported: the whole 95 % interval lies above the lower end of the claimed range (for a cost: below its "

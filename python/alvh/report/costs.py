@@ -22,17 +22,20 @@ def fills_section(facts: Facts) -> Section:
     if fills is not None:
         shares = [100.0 * float(share) for share in fills.index]
         traces = [
-            line(book, fills[book] / 1e3, position, x=shares, mode="lines+markers")
+            line(book, fills[book] / facts.scale(book), position, x=shares, mode="lines+markers")
             for position, book in enumerate(facts.order())
         ]
         caption = "Final P&L when every order pays this share of its half-spread, all else equal."
-        axes = layout("P&L, thousand USD", "share of the half-spread paid, %", hovermode="x unified")
+        axes = layout(f"P&L, {facts.unit}", "share of the half-spread paid, %", hovermode="x unified")
         section.add(Figure("fills", caption, traces, axes, 340))
     paid = facts.study.attribution()
     kinds = [name for name in ("fees", "slippage") if name in paid]
     books = facts.order()
-    traces = [bars(kind, books, -paid.loc[books, kind] / 1e3, index + 1) for index, kind in enumerate(kinds)]
-    axes = layout("thousand USD", xaxis=axis(type="category"), barmode="stack")
+    scale = np.array([facts.scale(book) for book in books])
+    traces = [
+        bars(kind, books, -paid.loc[books, kind] / scale, index + 1) for index, kind in enumerate(kinds)
+    ]
+    axes = layout(facts.unit, xaxis=axis(type="category"), barmode="stack")
     return section.add(Figure("paid", "Fees and slippage that each book paid.", traces, axes, 300))
 
 
@@ -45,14 +48,14 @@ def sensitivity_section(facts: Facts) -> Section:
     labels = [plotly_text(label) for label in variants.index]
     traces = []
     for position, book in enumerate(facts.order()):
-        trace = line(book, variants[book] / 1e3, position, x=labels, mode="markers")
+        trace = line(book, variants[book] / facts.scale(book), position, x=labels, mode="markers")
         trace["marker"] = {"color": trace["line"]["color"], "size": 9, "symbol": position}
         traces.append(trace)
     caption = (
         "Final P&L with another wing width (index points), days to expiry or hedge size. Where the dots of a book "
         "lie on both sides of zero, its result is a choice of parameters."
     )
-    axes = layout("P&L, thousand USD", xaxis=axis(type="category"), hovermode="x unified")
+    axes = layout(f"P&L, {facts.unit}", xaxis=axis(type="category"), hovermode="x unified")
     section.add(Figure("sensitivity", caption, traces, axes, 400))
     rows = [
         (label, *(number(float(x), 1, 1e-3) for x in variants.loc[label, facts.order()]))

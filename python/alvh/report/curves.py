@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["difference_section", "equity_section", "frontier_section", "months_section"]
 
 _TAIL = 5.0
-# Capitals that differ by more than this factor cannot share an axis in USD.
-_ALIKE = 3.0
 _BINS = 40
 # A fan over fewer paths shows single paths.
 _LEAST_PATHS = 20
@@ -32,9 +30,8 @@ def equity_section(facts: Facts) -> Section:
         return _recorded_paths(facts, section)
     capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
     equity = facts.study.equity().to_numpy().T
-    alike = capital.max() <= _ALIKE * capital.min()
-    scale = np.full(capital.size, 1e3) if alike else capital / 100.0
-    unit = "equity, thousand USD" if alike else "equity, % of capital"
+    scale = np.array([facts.scale(book) for book in facts.study.books])
+    unit = f"equity, {facts.unit}"
     fall = 100.0 * facts.study.drawdown.to_numpy().T
     upper, lower = [], []
     for position, book in list(enumerate(facts.order()))[:2]:
@@ -73,10 +70,11 @@ def equity_section(facts: Facts) -> Section:
 
 
 def _recorded_paths(facts: Facts, section: Section) -> Section:
-    """Fans over the recorded paths of a simulation."""
+    """Draw how all paths ended, and fans over those of a simulation that were recorded."""
+    _quantiles(facts, section)
     recorded = facts.recorded
     if len(recorded) < _LEAST_PATHS:
-        words = f"Not measured: {len(recorded)} paths were recorded, a fan needs {_LEAST_PATHS}."
+        words = f"No fan through time: {len(recorded)} paths were recorded, it needs {_LEAST_PATHS}."
         return section.add(text(words, css="missing"))
     capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
     upper, lower = [], []
@@ -99,6 +97,24 @@ def _recorded_paths(facts: Facts, section: Section) -> Section:
         Figure("equity", f"Median equity of {words}, and where 90 % of them lie.", upper, axes, 400),
         Figure("drawdown", f"Mean fall from the highest equity so far of {words}.", lower, falls_axes, 340),
     )
+
+
+def _quantiles(facts: Facts, section: Section) -> None:
+    """Quantiles of the result and of the largest fall over all paths."""
+    capital = np.asarray(facts.study.raw["capital"], dtype=np.float64)
+    share = np.arange(1.0, 100.0)
+    for key, item, words in (
+        ("ends", "pnl", "P&L of a path, % of capital"),
+        ("falls", "max_drawdown", "maximum drawdown of a path, %"),
+    ):
+        traces = []
+        for position, book in enumerate(facts.order()):
+            index = facts.index(book)
+            values = facts.outcomes[item][index] * (100.0 / capital[index] if item == "pnl" else 100.0)
+            traces.append(line(book, np.percentile(values, share), position, x=share.tolist()))
+        axes = layout(words, "percentile of the paths", hovermode="x unified")
+        caption = f"{words[0].upper()}{words[1:]}, by percentile of all {facts.study.raw['n_paths']:,} paths."
+        section.add(Figure(key, caption, traces, axes, 340))
 
 
 def _paths(facts: Facts, index: int, capital: float) -> NDArray[np.float64]:
@@ -186,8 +202,16 @@ def frontier_section(facts: Facts) -> Section:
     section = Section("frontier", "Protection against its cost")
     paired = facts.paired
     traces = []
+    apart = []
+    configured = dict(zip(facts.study.books, facts.study.provenance["books"], strict=True))
     for position, book in enumerate(facts.order()):
         if book == facts.base:
+            continue
+        if any(
+            configured[book].get(part) != configured[facts.base].get(part)
+            for part in ("portfolio", "capital")
+        ):
+            apart.append(book)
             continue
         row = {name: 100.0 * float(value) for name, value in paired.drop(columns="reading").loc[book].items()}
         x, y = row["hedge_cost"], row["expected_shortfall_reduction"]
@@ -196,10 +220,8 @@ def frontier_section(facts: Facts) -> Section:
         traces.append(
             {
                 "type": "scatter",
-                "mode": "markers+text",
+                "mode": "markers",
                 "name": plotly_text(book),
-                "text": [plotly_text(book, 20)],
-                "textposition": "top right",
                 "x": numbers([x]),
                 "y": numbers([y]),
                 "marker": {"color": colour(position), "size": 12, "symbol": position},
@@ -234,12 +256,14 @@ def frontier_section(facts: Facts) -> Section:
         "Hedge cost a year against the reduction of the expected shortfall (95 %, daily), with 95 % intervals. Dashed: "
         "where the claims would lie (cost 1-2 %, reduction 35-65 %; they speak of drawdowns). Up and left is better."
     )
+    if apart:
+        caption += f" Not drawn, since they are other accounts: {', '.join(apart)}."
     reach = layout(
         "expected shortfall reduction, %",
         "hedge cost, % of capital a year",
         shapes=[box],
         annotations=[label],
-        showlegend=False,
+        showlegend=True,
     )
     return section.add(Figure("frontier", caption, traces, reach, 420))
 

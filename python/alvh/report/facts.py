@@ -24,6 +24,8 @@ _OTHERS = ("portfolio", "interest", "fees", "slippage")
 _PATHS = 400
 # More points than this cannot be told apart on a screen.
 _MOST_POINTS = 1_500
+# Capitals that differ by more than this factor cannot share an axis in USD.
+_ALIKE = 3.0
 
 
 class Facts:
@@ -123,6 +125,18 @@ class Facts:
         """Hedge layers in which a book ever earned or lost anything."""
         own = self.study.attribution().loc[book]
         return [name for name in self.layers if own[name] != 0.0]
+
+    @cached_property
+    def unit(self) -> str:
+        """Unit of pictures that compare books: USD do not compare accounts of very different size."""
+        capital = np.asarray(self.study.raw["capital"], dtype=np.float64)
+        return "thousand USD" if capital.max() <= _ALIKE * capital.min() else "% of capital"
+
+    def scale(self, book: str) -> float:
+        """USD that one unit of :attr:`unit` is for a book."""
+        if self.unit == "thousand USD":
+            return 1e3
+        return float(self.study.raw["capital"][self.index(book)]) / 100.0
 
     def index(self, book: str) -> int:
         """Position of a book."""

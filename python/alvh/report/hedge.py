@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +10,17 @@ from alvh._market_views import layer_contracts
 from alvh.report.facts import CONDOR_LEGS
 from alvh.report.figures import axis, bars, grid, layout, line
 from alvh.report.markup import Figure, Section, number, numbers, plotly_text, table, text
+from alvh.signals import PHASES
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from alvh.report.facts import Facts
 
 __all__ = ["events_section", "layers_section", "phases_section", "slide_section", "waterfall_section"]
+
+_PHASE_COLOURS = {"press": 0, "expansion": 1, "normalisation": 2}
 
 
 def events_section(facts: Facts) -> Section:
@@ -63,9 +66,9 @@ def events_section(facts: Facts) -> Section:
         traces = []
         for position, book in enumerate(facts.order()):
             pnl = covered[covered["book"] == book].set_index("event")["pnl"].reindex(names)
-            traces.append(bars(book, names, pnl / 1e3, position))
-        caption = "P&L in the windows of named events, thousand USD."
-        axes = layout("P&L, thousand USD", xaxis=axis(type="category"), barmode="group")
+            traces.append(bars(book, names, pnl / facts.scale(book), position))
+        caption = f"P&L in the windows of named events, {facts.unit}."
+        axes = layout(f"P&L, {facts.unit}", xaxis=axis(type="category"), barmode="group")
         section.add(Figure("events", caption, traces, axes, 360))
         section.add(
             table(head, rows, "Scorecard per event and book (total includes costs and interest)", css)
@@ -187,16 +190,62 @@ def waterfall_section(facts: Facts) -> Section:
 
 
 def phases_section(facts: Facts) -> Section:
-    """Market phases, where a policy told them apart."""
+    """P&L by market phase, which sums to that of the study, and the phases through time."""
     section = Section("phases", "Phases")
-    decisions = facts.study.decisions()
-    if decisions.empty:
-        decisions = decisions.assign(rule="")
-    own = decisions[(decisions["book"] == facts.shown) & decisions["rule"].str.startswith("phase")]
-    if own.empty:
-        return section.add(
-            text("Not measured: needs a book whose policy tells phases apart (adaptive).", css="missing")
+    market = facts.study.market
+    if market is None or "phase" not in market:
+        return section.add(text("Not measured: the study has no phases of its market.", css="missing"))
+    phase = market["phase"].astype(str)
+    pnl: Any = facts.study.pnl.groupby(phase.to_numpy()).sum()
+    share = phase.value_counts(normalize=True)
+    names = [name for name in PHASES if name in pnl.index]
+    traces = [
+        bars(book, names, pnl.loc[names, book] / facts.scale(book), position)
+        for position, book in enumerate(facts.order())
+    ]
+    axes = layout(f"P&L, {facts.unit}", xaxis=axis(type="category"), barmode="group")
+    section.add(Figure("phases", "P&L on the sessions of each phase.", traces, axes, 340))
+    rows = [
+        (
+            name,
+            number(float(share[name]), 1, 100.0),
+            *(number(float(pnl.at[name, book]), 0) for book in facts.order()),
         )
-    counts = own.groupby("rule").size()
-    items = "".join(f"<li>{escape(str(name))}: {count:,}</li>" for name, count in counts.items())
-    return section.add(f"<ul>{items}</ul>")
+        for name in names
+    ]
+    totals: Any = pnl.loc[names].sum()
+    rows.append(("all", "100.0", *(number(float(totals[book]), 0) for book in facts.order())))
+    head = ("phase", "sessions, %", *facts.order())
+    section.add(table(head, rows, "P&L by phase, USD; the phases sum to the P&L of the study"))
+    vix = line("VIX", facts.largest(market["vix"].to_numpy()), 4)
+    codes = np.array([PHASES.index(name) for name in phase])
+    bands = [
+        _phase_band(facts, codes, low, high) for low, high in _runs(codes) if PHASES[codes[low]] != "calm"
+    ]
+    caption = "VIX; shaded where the market is not calm: blue press, orange expansion, green normalisation."
+    axes = layout("VIX, points", xaxis=axis(type="date"), shapes=bands)
+    return section.add(Figure("phase-line", caption, [vix], axes, 300))
+
+
+def _runs(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last session of each stretch of one phase."""
+    starts = np.r_[0, np.flatnonzero(np.diff(codes)) + 1]
+    ends = np.r_[starts[1:] - 1, len(codes) - 1]
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _phase_band(facts: Facts, codes: NDArray[np.int64], low: int, high: int) -> dict[str, Any]:
+    # A phase lasts until the close at which the next one begins.
+    end = min(high + 1, len(facts.days) - 1)
+    return {
+        "type": "rect",
+        "xref": "x",
+        "yref": "paper",
+        "x0": f"{facts.days[low]:%Y-%m-%d}",
+        "x1": f"{facts.days[end]:%Y-%m-%d}",
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": f"@f{_PHASE_COLOURS[PHASES[codes[low]]]}",
+        "line": {"width": 0},
+        "layer": "below",
+    }

@@ -8,6 +8,7 @@ mod chain;
 mod dbn;
 mod detector;
 mod door;
+mod episodes;
 mod errors;
 mod feeds;
 mod history;
@@ -43,6 +44,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pricing::register(module)?;
     signals::register(module)?;
     simulate::register(module)?;
+    episodes::register(module)?;
     statistics::register(module)?;
     surface::register(module)?;
     surface_vix::register(module)?;

@@ -18,6 +18,7 @@ use crate::arrays::{finished, frozen};
 use crate::backtest::raw_result;
 use crate::door;
 use crate::errors::IntoPyResult;
+use crate::tables::PyTables;
 
 type Output<'py> = Bound<'py, PyArray1<f64>>;
 type Columns<'py> = (Output<'py>, Output<'py>, Output<'py>, Output<'py>);
@@ -84,7 +85,8 @@ fn check_world(py: Python<'_>, json: &str) -> PyResult<()> {
 #[pyfunction]
 #[pyo3(
     name = "simulate",
-    signature = (market, world, books, first_path, n_paths, seed, n_jobs, record_paths, instruction_set = None)
+    signature = (market, world, books, first_path, n_paths, seed, n_jobs, record_paths, instruction_set = None,
+        tables = None)
 )]
 fn simulate_books<'py>(
     py: Python<'py>,
@@ -97,6 +99,7 @@ fn simulate_books<'py>(
     n_jobs: usize,
     record_paths: u64,
     instruction_set: Option<&str>,
+    tables: Option<&PyTables>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let market = MarketConfig::from_json(market).into_py_result(py)?;
     let world = World::from_json(world).into_py_result(py)?;
@@ -104,8 +107,10 @@ fn simulate_books<'py>(
     let set = instruction_set.map_or_else(|| Ok(InstructionSet::best()), simulate::instruction_set);
     let set = set.into_py_result(py)?;
     let names = bucket_names(&books);
+    let tables = tables.map(|tables| tables.inner.clone());
     let shard = Shard { first_path, n_paths, seed, recorded: record_paths };
-    let run = |go_on: &mut dyn FnMut() -> bool| study::simulate(&market, &world, &books, &shard, n_jobs, set, go_on);
+    let run =
+        |go_on: &mut dyn FnMut() -> bool| study::simulate(&market, &world, &books, &shard, tables, n_jobs, set, go_on);
     let result = door::enter(py, run)?;
     let outcomes = PyDict::new(py);
     let shape = [books.len(), n_paths];

@@ -94,6 +94,8 @@ struct Fold {
     realised_returns: Window,
     move_returns: Window,
     realised: f64,
+    /// HV20, decimal.
+    range_vol: f64,
     highs: Window,
     ad_highs: Window,
     last_vix: f64,
@@ -131,6 +133,7 @@ impl Fold {
             realised_returns: Window::new(config.phase.realised_window),
             move_returns: Window::new(config.phase.move_window),
             realised: f64::NAN,
+            range_vol: f64::NAN,
             highs: Window::new(config.phase.high_window),
             ad_highs: Window::new(config.ad_window),
             last_vix: f64::NAN,
@@ -213,6 +216,7 @@ impl Fold {
         }
         self.last_close = spot;
         self.realised = self.realised_returns.deviation() * SESSIONS_PER_YEAR.sqrt();
+        self.range_vol = self.range_returns.deviation() * SESSIONS_PER_YEAR.sqrt();
         self.highs.push(spot);
         self.ad_highs.push(spot);
         self.last_vix = vix;
@@ -256,8 +260,7 @@ impl Fold {
     fn read_prices(&mut self, config: &SignalConfig, state: &MarketState, path: usize) {
         let reading = &mut self.reading;
         reading.value[signal::VIX_LEVEL] = config.vix_level.at(state.vix_quoted[path]);
-        let realised = self.range_returns.deviation() * SESSIONS_PER_YEAR.sqrt();
-        reading.daily_range = config.edr_multiple * expected_daily_range(state.vix9d[path], 100.0 * realised);
+        reading.daily_range = config.edr_multiple * expected_daily_range(state.vix9d[path], 100.0 * self.range_vol);
         reading.value[signal::EDR] = config.edr.at(reading.daily_range);
         let carry = term_structure(state, path, config.carry_source);
         reading.term_structure = carry;
@@ -361,5 +364,58 @@ impl Fold {
             }
         }
         reading.score = if reading.standing >= config.quorum { reading.raw_score } else { 0.0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(vix: f64, is_close: bool, flags: u32) -> MarketState {
+        MarketState {
+            day: 15_000,
+            seconds: if is_close { 57_600 } else { 39_600 },
+            is_close,
+            flags,
+            spot: vec![1_000.0],
+            vix: vec![vix],
+            vix_quoted: vec![vix],
+            vix9d: vec![vix],
+            rate: vec![0.0],
+            ..MarketState::default()
+        }
+    }
+
+    #[test]
+    fn an_estimated_price_moves_nothing_and_a_quote_does() {
+        let config = SignalConfig::default();
+        let mut tracker = Tracker::new(&config, &[]);
+        tracker.push(&step(16.0, true, 0), 0);
+        let known = tracker.reading().clone();
+        for flags in [flag::SPOT_PROXY, flag::VIX_PROXY] {
+            tracker.push(&step(40.0, false, flags), 0);
+            assert_eq!(tracker.reading().value[signal::VIX_LEVEL].to_bits(), known.value[signal::VIX_LEVEL].to_bits());
+            assert_eq!(tracker.reading().sessions, 1);
+        }
+        tracker.push(&step(40.0, false, flag::VX_PROXY), 0);
+        assert_eq!(tracker.reading().value[signal::VIX_LEVEL].to_bits(), 1.0_f64.to_bits());
+    }
+
+    #[test]
+    fn the_alarm_is_read_on_every_step_and_amplified() {
+        let mut tracker = Tracker::new(&SignalConfig::default(), &[]);
+        let mut state = step(16.0, false, flag::SPOT_PROXY);
+        state.signals = vec![Vec::new(); INPUTS.len()];
+        state.signals[input::IGNITION_SCORE] = vec![70.0];
+        state.signals[input::ARMED] = vec![1.0];
+        state.signals[input::IGNITION_SIDE] = vec![-1.0];
+        tracker.push(&state, 0);
+        let reading = tracker.reading();
+        assert!((reading.value[signal::IGNITION] - 0.5).abs() < 1e-12);
+        assert!(reading.alarm.armed && !reading.alarm.ignited && reading.alarm.side == -1);
+        assert_eq!(reading.seen, 1 << signal::IGNITION);
+        state.signals.clear();
+        tracker.push(&state, 0);
+        assert!(tracker.reading().value[signal::IGNITION].is_nan() && !tracker.reading().alarm.armed);
     }
 }

@@ -8,6 +8,7 @@ pub mod fair;
 pub mod hc1;
 pub(crate) mod lanes;
 pub mod paths;
+pub mod scenarios;
 pub(crate) mod scheme;
 pub mod study;
 pub(crate) mod workers;

@@ -1,6 +1,6 @@
 //! All books on the same simulated paths: blocks of paths on threads owned by the call, outcomes by path.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::InstructionSet;
 use super::workers;
@@ -8,13 +8,15 @@ use super::world::{MarkKind, World};
 use crate::book::Book;
 use crate::engine::record::{Outcome, Partial, Record};
 use crate::engine::{self, RunOptions, bucket_names};
-use crate::error::{Error, Result};
+use crate::error::{Error, Fault, Result};
 use crate::market::MarketSource;
 use crate::market::model::MarketConfig;
 use crate::market::simulated::intraday::EpisodeSource;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
+use crate::marks::model::ModelMarks;
 use crate::marks::surface::SurfaceMarks;
 use crate::policy::StaticPolicy;
+use crate::pricing::tables::ModelTables;
 
 /// Which paths of a world to run: shards of a study differ in this only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub struct ShardResult {
 struct Collected {
     result: ShardResult,
     /// The failure of the block with the lowest number.
-    failure: Option<(u64, Error)>,
+    failure: Option<(usize, Error)>,
 }
 
 /// A block that panicked leaves nothing half written: it is put in as a whole.
@@ -95,16 +97,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs all books over the paths of a shard.
+/// Runs all books over the paths of a shard. Marks of the model need the `tables` of the market.
 ///
 /// # Errors
-/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`] and of the engine; interrupted when
-/// `go_on` says so.
+/// Those of [`MarketConfig::validate`], [`World::validate`], [`World::check_size`] and of the engine; `Config` where
+/// tables are missing or another market's; interrupted when `go_on` says so.
 pub fn simulate(
     market: &MarketConfig,
     world: &World,
     books: &[Book],
     shard: &Shard,
+    tables: Option<Arc<ModelTables>>,
     threads: usize,
     set: InstructionSet,
     go_on: &mut dyn FnMut() -> bool,
@@ -115,23 +118,23 @@ pub fn simulate(
     let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets);
     let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
     world.check_size(shard.n_paths, numbers, n_books, recorded)?;
+    let refuse =
+        |value: &str, expected: &str| Err(Error::config(Fault::new("SIM031", "simulate", "tables", value, expected)));
+    let tables = match (world.marks, tables) {
+        (MarkKind::Surface, _) => None,
+        (MarkKind::Model, Some(tables)) if tables.config().hash() == market.hash() => Some(tables),
+        (MarkKind::Model, Some(tables)) => {
+            return refuse(&format!("tables of {:?}", tables.config().name), "the tables of the market");
+        }
+        (MarkKind::Model, None) => return refuse("none", "tables of the market, since marks are the model's"),
+    };
     let agenda = Agenda::new(market, world);
+    let common = Common { world, books, agenda: &agenda, tables, shard, set };
     let outcomes = Outcomes::new(n_books, n_buckets, shard.n_paths);
     let collected = Mutex::new(Collected { result: ShardResult { outcomes, ..ShardResult::default() }, failure: None });
     let blocks = (0..shard.n_paths).step_by(LANES);
     workers::run(threads, blocks, go_on, |first, alive| {
-        let n = LANES.min(shard.n_paths - first);
-        let first_path = shard.first_path.wrapping_add(first as u64);
-        let answer = match &world.intraday {
-            None => {
-                let mut source: SimulatedSource<'_> = SimulatedSource::new(&agenda, shard.seed, first_path, n, set);
-                run_block(world, &mut source, books, first_path, shard.recorded, alive)
-            }
-            Some(intraday) => (first_path..first_path + n as u64).try_fold(Partial::default(), |done, path| {
-                let mut source = EpisodeSource::new(&agenda, intraday, &world.fair, shard.seed, path, set);
-                done.merge(run_block(world, &mut source, books, path, shard.recorded, alive)?)
-            }),
-        };
+        let answer = common.run(first, alive);
         let mut collected = lock(&collected);
         match answer {
             Ok(partial) => {
@@ -145,9 +148,9 @@ pub fn simulate(
                 collected.result.clamped += partial.clamped;
             }
             Err(error) => {
-                let earlier = collected.failure.as_ref().is_none_or(|(block, _)| first_path < *block);
+                let earlier = collected.failure.as_ref().is_none_or(|(block, _)| first < *block);
                 if earlier && error != Error::Interrupted {
-                    collected.failure = Some((first_path, error));
+                    collected.failure = Some((first, error));
                 }
             }
         }
@@ -160,18 +163,51 @@ pub fn simulate(
     Ok(result)
 }
 
-fn run_block<S: MarketSource>(
-    world: &World,
-    source: &mut S,
-    books: &[Book],
-    first_path: u64,
-    recorded: u64,
-    alive: &mut dyn FnMut() -> bool,
-) -> Result<Partial> {
-    let options = RunOptions { recorded, scan_portfolio: false };
-    match world.marks {
-        MarkKind::Surface => {
-            engine::run(source, &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, options, alive)
+/// What all blocks of a call have in common.
+struct Common<'a> {
+    world: &'a World,
+    books: &'a [Book],
+    agenda: &'a Agenda,
+    tables: Option<Arc<ModelTables>>,
+    shard: &'a Shard,
+    set: InstructionSet,
+}
+
+impl Common<'_> {
+    /// Runs the block of paths that begins with the shard's path `first`.
+    fn run(&self, first: usize, alive: &mut dyn FnMut() -> bool) -> Result<Partial> {
+        let shard = self.shard;
+        let n = LANES.min(shard.n_paths - first);
+        let first_path = shard.first_path.wrapping_add(first as u64);
+        match &self.world.intraday {
+            None => {
+                let mut source: SimulatedSource<'_> =
+                    SimulatedSource::new(self.agenda, shard.seed, first_path, n, self.set);
+                self.run_source(&mut source, first_path, alive)
+            }
+            Some(intraday) => (first_path..first_path + n as u64).try_fold(Partial::default(), |done, path| {
+                let fair = &self.world.fair;
+                let mut source = EpisodeSource::new(self.agenda, intraday, fair, shard.seed, path, self.set);
+                done.merge(self.run_source(&mut source, path, alive)?)
+            }),
+        }
+    }
+
+    fn run_source<S: MarketSource>(
+        &self,
+        source: &mut S,
+        first_path: u64,
+        alive: &mut dyn FnMut() -> bool,
+    ) -> Result<Partial> {
+        let options = RunOptions { recorded: self.shard.recorded, scan_portfolio: false };
+        let policy = &mut StaticPolicy;
+        match &self.tables {
+            None => engine::run(source, &mut SurfaceMarks::new(), policy, self.books, first_path, options, alive),
+            Some(tables) => {
+                let mut marks =
+                    ModelMarks::new(tables.clone()).with_clock(self.world.clock()).with_overlay(self.world.overlay);
+                engine::run(source, &mut marks, policy, self.books, first_path, options, alive)
+            }
         }
     }
 }

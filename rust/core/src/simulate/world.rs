@@ -20,6 +20,8 @@ const MOST_RECORDED: usize = 50_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkKind {
+    /// The market model at the state of the path, from its tables.
+    Model,
     /// The smiles that history uses, fitted to the path's volatility indices.
     Surface,
 }
@@ -52,6 +54,9 @@ pub struct World {
     pub weekend: Option<f64>,
     /// What marks legs.
     pub marks: MarkKind,
+    /// Marks of the model scale the volatility of VIX options to what the market asked.
+    #[serde(default)]
+    pub overlay: bool,
     /// Episodes inside a day; `None`: none.
     #[serde(default)]
     pub intraday: Option<IntradayConfig>,

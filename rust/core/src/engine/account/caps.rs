@@ -76,7 +76,7 @@ impl BookAccount {
         let capital = Capital { equity, debt: (-self.account.cash).max(0) as f64, rate: step.state.rate[step.path] };
         let wacc = caps::cost_of_capital(config, &capital, tactics.beta.value());
         let mut bound = config.carry_max * equity;
-        if risk > 0.0 && i64::from(config.carry_condors) <= i64::from(self.tally.condors) && self.closed_credit > 0 {
+        if risk > 0.0 && config.carry_condors <= self.tally.condors && self.closed_credit > 0 {
             let lost = 1.0 - self.closed_pnl as f64 / self.closed_credit as f64;
             bound = bound.min((yearly * (1.0 - lost) / risk - wacc).max(0.0) * risk);
         }
