@@ -232,7 +232,7 @@ def _run(
 ) -> tuple[Chunk, dict[str, Any]]:
     disk = None if folder is None else RunFolder(folder, plan, resume)
     whole = Assembly(plan.first_path, plan.n_paths)
-    dispatcher = Dispatcher(plan, executor, n_jobs, retries)
+    dispatcher = Dispatcher(plan, executor, n_jobs, retries, disk is not None)
     pieces = plan.pieces()
     missing = []
     done = 0
@@ -418,9 +418,7 @@ def _part(name: str, value: Any, kind: type[IntradayConfig | FairSignals]) -> An
     if value is None:
         return None
     if not isinstance(value, kind):
-        raise ConfigError(
-            "RUN048", _SOURCE, name, type(value).__name__, f"a {kind.__name__}"
-        )
+        raise ConfigError("RUN048", _SOURCE, name, type(value).__name__, f"a {kind.__name__}")
     return json.loads(value.to_json())
 
 
