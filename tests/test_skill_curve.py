@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from alvh._skill_curve import SkillCurve, _break_even
 from alvh.errors import ConfigError
-
+from raw_result import raw_result
 
 RUN = {"n_paths": 24, "years": 1.5, "steps_per_day": 6, "seed": 3}
 
@@ -45,7 +45,7 @@ def test_break_even_is_where_the_gain_turns_for_good(gains, expected):
 
 
 def test_picture_marks_the_measured_skill(curve):
-    ax = curve.plot()
+    ax = alvh.Study(raw_result(60), replicates=0).plot.skill(curve)
     labels = [line.get_label() for line in ax.get_lines()]
     assert "detector as measured" in labels
     assert "30 s, 1.9 false alarms a session" in labels
