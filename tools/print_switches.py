@@ -34,7 +34,9 @@ def main() -> None:
     parser.add_argument("--paths", type=int, default=2_000)
     options = parser.parse_args()
     books = alvh.books.named("unhedged", "static")
-    print("| switch | P&L unhedged, kUSD | P&L difference, kUSD | drawdown reduction, % | hedge cost, %/year |")
+    print(
+        "| switch | P&L unhedged, kUSD | P&L difference, kUSD | drawdown reduction, % | hedge cost, %/year |"
+    )
     print("|---|---|---|---|---|")
     for label, (market, switches) in rows().items():
         study = alvh.simulate(books, market, n_paths=options.paths, seed=7, record_paths=0, **switches)
