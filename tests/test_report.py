@@ -11,6 +11,8 @@ import alvh
 import numpy as np
 import pandas as pd
 import pytest
+from alvh.report.answer import caveats
+from alvh.report.facts import Facts
 from alvh.report.markup import data_block, number, numbers, plotly_text, usd
 from alvh.report.page import page
 from browser import browser
@@ -146,6 +148,36 @@ def test_a_string_that_is_not_escaped_is_seen(monkeypatch):
     monkeypatch.setattr("alvh.report.markup.escape", lambda value, quote=True: value)
     with pytest.raises(AssertionError):
         test_hostile_strings_add_no_element(0)
+
+
+def test_a_simulation_has_a_page_too(tmp_path):
+    study = alvh.simulate(
+        alvh.books.named("unhedged", "static"),
+        n_paths=64,
+        years=0.25,
+        seed=5,
+        marks="surface",
+        record_paths=24,
+    )
+    text = study.report(tmp_path / "simulated.html").read_text(encoding="utf-8")
+    found = elements(text)
+    assert found.found["section"] == 17
+    assert {"figure-ends", "figure-falls", "figure-equity", "figure-difference"} <= found.keys
+    card = text[text.index('<div class="card">') : text.index("<nav")].replace("\u00a0", " ")
+    assert usd(-study.summary().loc["static", "pnl_shortfall_95"]) in card
+    assert "A model, not the market" in card
+    claims = study.claims().query("book == 'static'")
+    assert set(claims["sample"]) == {"64 simulated paths of 63 sessions"}
+    assert claims["coverage"].isna().all()
+
+
+def test_rules_that_never_woke_are_the_biggest_caveat():
+    history = alvh.History.demo().between("2016-01-04", "2016-12-30")
+    books = alvh.books.named("unhedged", "adaptive")
+    short = alvh.backtest(books, history, replicates=0, min_sessions=100)
+    assert caveats(Facts(short))[0][0] == "The adaptive rules never acted"
+    longer = alvh.backtest(books, alvh.History.demo().between("2016-01-04", "2017-12-29"), replicates=0)
+    assert "The adaptive rules never acted" not in dict(caveats(Facts(longer)))
 
 
 def test_data_blocks_cannot_be_ended():

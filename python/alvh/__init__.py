@@ -53,6 +53,7 @@ _LAZY: dict[str, str] = {
     "read_lobster": "alvh.feeds",
     "read_taq": "alvh.feeds",
     "simulate": "alvh._simulate",
+    "skill_curve": "alvh._skill_curve",
     "sweep": "alvh._sweep",
     "verify_log": "alvh.decisions",
 }

@@ -28,7 +28,7 @@ _Pair = tuple[float, float]
 
 
 def _plain(source: str, name: str, value: Any) -> Any:
-    """A number, a pair of numbers or a name, as it goes into JSON."""
+    """Return a number, a pair of numbers or a name as it goes into JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, (tuple, list)):

@@ -62,6 +62,7 @@ def simulate(
     control_variates: bool = True,
     start: str | date = "2025-01-02",
     spot: float = 5_900.0,
+    warm_up: int = 252,
     marks: Literal["model", "surface"] = "model",
     measure: Literal["P", "Q"] = "P",
     record_paths: int = 10,
@@ -107,10 +108,13 @@ def simulate(
     control_variates : bool
         Whether statistics use what is known about the paths exactly; outcomes stay as they are.
     start : str or datetime.date
-        The paths begin at the close before the first session on or after this day; sessions, expiries and strikes are
-        those of the calendar.
+        The books begin on the first session on or after this day, the paths `warm_up` sessions before; sessions,
+        expiries and strikes are those of the calendar.
     spot : float
-        Index at the start [points].
+        Index where the paths begin [points].
+    warm_up : int
+        Sessions before `start` on which the market of a path moves and signals are taken but no book trades: rules that
+        read signals wait for 252. With 0 the books begin at the state and the index that were given.
     marks : {"model", "surface"}
         What prices the legs: the model itself, or the smiles that history uses, fitted to the indices of the path.
     measure : {"P", "Q"}
@@ -161,12 +165,13 @@ def simulate(
     _whole("seed", seed, 0, 2**64 - 1)
     _whole("n_paths", n_paths, 1, 2**53)
     _whole("first_path", first_path, 0, 2**53)
+    _whole("warm_up", warm_up, 0, 10_000)
     _whole("record_paths", record_paths, 0, _MOST_RECORDED)
     _whole("retries", retries, 0, 1_000)
     _whole("steps_per_day", steps_per_day, 1, 390)
     if n_jobs is not None:
         _whole("n_jobs", n_jobs, 1, MOST_JOBS)
-    _limits(len(wanted), n_paths, sessions * (steps_per_day + 1))
+    _limits(len(wanted), n_paths, (sessions + warm_up) * (steps_per_day + 1))
     for name, flag in (
         ("antithetic", antithetic),
         ("resume", resume),
@@ -186,6 +191,7 @@ def simulate(
     content = {
         "start": (day - _EPOCH).days,
         "sessions": sessions,
+        "warm_up": int(warm_up),
         "steps_per_day": int(steps_per_day),
         "spot": float(spot),
         "measure": measure,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from alvh._skill_curve import SkillCurve
     from alvh.study import Study
 
 __all__ = ["StudyPlot"]
@@ -211,6 +212,23 @@ class StudyPlot:
         ax.legend(frameon=False, fontsize=8)
         tidy(ax)
         return ax
+
+    def skill(self, curve: SkillCurve, ax: Axes | None = None) -> Axes:
+        """Drawdown reduction of the adaptive hedge by the skill of its detector.
+
+        Parameters
+        ----------
+        curve : SkillCurve
+            What :func:`alvh.skill_curve` found: a study has one skill, a curve many.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on.
+        """
+        return curve.plot(ax)
 
     def frontier(self, ax: Axes | None = None) -> Axes:
         """Hedge cost a year against the reduction of expected shortfall, with 95 % intervals and the claimed corner.

@@ -194,6 +194,14 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
                 "were listed (2006-02-24).",
             )
         )
+    asleep = _asleep(facts)
+    if asleep:
+        found.append(
+            (
+                "The adaptive rules never acted",
+                f"Their signals warm up over more sessions than there are: {', '.join(map(shortened, asleep))}.",
+            )
+        )
     if facts.simulated:
         found.append(
             ("A model, not the market", "Every path is simulated: what the model lacks cannot happen here.")
@@ -240,6 +248,14 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
         )
     )
     return found
+
+
+def _asleep(facts: Facts) -> list[str]:
+    """Books whose signals are still warming up when the data end."""
+    sessions = facts.study.raw["sessions"] if facts.simulated else len(facts.days)
+    configured = zip(facts.study.books, facts.study.provenance["books"], strict=True)
+    rules = {name: (book.get("rules") or {}).get("adaptive") for name, book in configured}
+    return [name for name, rule in rules.items() if rule and rule["signals"]["warm_up"] >= sessions]
 
 
 def misleading_section(facts: Facts) -> Section:

@@ -52,6 +52,7 @@ impl EpisodeColumns {
         for column in [&mut self.transient, &mut self.vix_state, &mut self.rebalancing] {
             column.clear();
         }
+        self.shares = [0.0; 7];
     }
 }
 

@@ -64,7 +64,6 @@ pub struct EpisodeSource<'a> {
     signals: FairSignals,
     seen: Vec<Seen>,
     ahead: Vec<i32>,
-    columns: Vec<Vec<f64>>,
 }
 
 impl<'a> EpisodeSource<'a> {
@@ -101,7 +100,6 @@ impl<'a> EpisodeSource<'a> {
             signals: FairSignals::new(fair, seed, stream, start.log_spot),
             seen: Vec::new(),
             ahead: Vec::new(),
-            columns: Vec::new(),
         };
         source.look_for_episodes(block);
         source
@@ -237,7 +235,7 @@ impl<'a> EpisodeSource<'a> {
         self.signals.begin(session as u32, &morning);
     }
 
-    /// One fine step into `state`, which holds a step of this path already.
+    /// One fine step into `state`, whatever it holds.
     fn fill_fine(&mut self, local: usize, state: &mut MarketState) {
         let agenda = self.agenda;
         let about = agenda.sessions[self.cursor.session];
@@ -273,7 +271,13 @@ impl<'a> EpisodeSource<'a> {
         if is_close {
             return;
         }
-        state.is_close = false;
+        (state.day, state.is_close, state.flags) = (about.day, false, 0);
+        set(&mut state.vvix, f64::NAN);
+        set(&mut state.skew, f64::NAN);
+        set(&mut state.rate, agenda.rate);
+        set(&mut state.dividend_yield, agenda.dividend_yield);
+        state.vx_expiry.clear();
+        state.vx_price.clear();
         set(&mut state.spot, price(path.log_spot[local]));
         let (hidden, transient) = (path.state[local], path.transient[local]);
         let whole = State { v1: hidden.v1 + transient, ..hidden };
@@ -323,8 +327,7 @@ impl<'a> EpisodeSource<'a> {
             moves: &self.seen,
             is_close: state.is_close,
         };
-        self.signals.step(&moment, &mut self.columns);
-        state.signals.clone_from(&self.columns);
+        self.signals.step(&moment, &mut state.signals);
     }
 }
 

@@ -16,14 +16,30 @@ fn market() -> MarketConfig {
     MarketConfig { lambda_inf: 20.0, eta: 5.0, beta: 20.0, ..MarketConfig::preset(PRESETS[0]).expect("preset") }
 }
 
+/// Into a state that holds nothing each time: a source may rely on nothing in it.
 fn steps<S: MarketSource>(source: &mut S) -> Vec<MarketState> {
-    let mut state = MarketState::default();
     (0..source.n_steps())
         .map(|step| {
+            let mut state = MarketState::default();
             source.fill(step, &mut state);
-            state.clone()
+            state
         })
         .collect()
+}
+
+#[test]
+fn what_a_state_held_before_does_not_matter() {
+    let world = world(1, false);
+    let market = market();
+    let agenda = Agenda::new(&market, &world);
+    let config = world.intraday.clone().expect("layer");
+    let new = || EpisodeSource::new(&agenda, &config, &world.fair, 7, 1, InstructionSet::best());
+    let (mut source, mut states) = (new(), [MarketState::default(), MarketState::default()]);
+    for (step, want) in steps(&mut new()).iter().enumerate() {
+        let state = &mut states[step % 2];
+        source.fill(step, state);
+        assert_eq!(format!("{state:?}"), format!("{want:?}"));
+    }
 }
 
 fn with_layer(world: &World, market: &MarketConfig, path: u64) -> Vec<MarketState> {
