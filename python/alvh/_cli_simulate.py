@@ -45,6 +45,8 @@ def add_parser(commands: Any) -> None:
         "--start", metavar="DAY", default="2025-01-02", help="first session (default: %(default)s)"
     )
     run.add_argument("--antithetic", action="store_true", help="mirror every second path")
+    run.add_argument("--intraday", action="store_true", help="ignition episodes inside a day")
+    run.add_argument("--overlay", action="store_true", help="scale the volatility of VIX options as measured")
     run.add_argument("--jobs", metavar="N", type=int, help="threads (default: one per processor)")
     run.add_argument("--folder", metavar="DIR", help="folder for finished chunks")
     run.add_argument("--resume", action="store_true", help="go on with the run in --folder")
@@ -57,6 +59,7 @@ def add_parser(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     import alvh
     from alvh import _cli_presets
+    from alvh._episodes import IntradayConfig
 
     if arguments.resume and arguments.folder is None:
         arguments.parser.error("argument --resume: needs --folder")
@@ -75,6 +78,8 @@ def _run(arguments: argparse.Namespace) -> None:
         progress=sys.stderr.isatty(),
         antithetic=arguments.antithetic,
         start=arguments.start,
+        intraday=IntradayConfig() if arguments.intraday else None,
+        overlay=arguments.overlay,
         folder=arguments.folder,
         resume=arguments.resume,
     )

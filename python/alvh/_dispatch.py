@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections import deque
 from typing import TYPE_CHECKING
 
 from alvh._arguments import shown
@@ -34,13 +35,19 @@ class Dispatcher:
         Threads of one chunk.
     retries : int
         How often a chunk is asked for again when the executor fails.
+    saves : bool
+        Whether finished chunks are saved: no worker of a pool then starts another one before its last one is, so that
+        a killed run loses at most one a worker.
     """
 
-    def __init__(self, plan: Plan, executor: Executor | None, n_jobs: int, retries: int) -> None:
+    def __init__(self, plan: Plan, executor: Executor | None, n_jobs: int, retries: int, saves: bool) -> None:
         self.plan = plan
         self.executor = executor
         self.n_jobs = n_jobs
         self.retries = retries
+        workers = getattr(executor, "_max_workers", None)
+        # How many workers a cluster has is not known: it gets everything at once.
+        self.window = workers if saves and isinstance(workers, int) else None
         # Answers that were no use: the executor failed, or gave another chunk than the one asked for.
         self.failures = 0
 
@@ -87,9 +94,10 @@ class Dispatcher:
                     self._failed(piece, attempts, error)
 
         try:
-            for piece in pieces:
-                submit(piece)
-            while pending:
+            waiting = deque(pieces)
+            while waiting or pending:
+                while waiting and (self.window is None or len(pending) < self.window):
+                    submit(waiting.popleft())
                 finished = concurrent.futures.wait(pending, _WAIT, concurrent.futures.FIRST_COMPLETED).done
                 for future in finished:
                     piece = pending.pop(future)

@@ -183,7 +183,8 @@ class Paths:
         -------
         Estimate
             Lowest value whose cumulated weight reaches p. Its influence needs the density there: a difference quotient
-            of quantiles with the bandwidth of Hall and Sheather (1988), Journal of the Royal Statistical Society B 50, 381-391.
+            of quantiles with the bandwidth of Hall and Sheather (1988),
+            Journal of the Royal Statistical Society B 50, 381-391.
         """
         rows = np.arange(self.n) if among is None else np.flatnonzero(among)
         share = float(self.weights[rows].sum())

@@ -20,6 +20,7 @@ from alvh._arguments import is_real, is_whole, shown
 from alvh._chunks import Assembly, Chunk, Configuration, Plan, digest
 from alvh._chunks import merge as merge_chunks
 from alvh._dispatch import Dispatcher
+from alvh._episodes import FairSignals, IntradayConfig
 from alvh._run_folder import RunFolder
 from alvh._tables import tables
 from alvh.books import Book
@@ -61,6 +62,7 @@ def simulate(
     control_variates: bool = True,
     start: str | date = "2025-01-02",
     spot: float = 5_900.0,
+    warm_up: int = 252,
     marks: Literal["model", "surface"] = "model",
     measure: Literal["P", "Q"] = "P",
     record_paths: int = 10,
@@ -68,7 +70,12 @@ def simulate(
     resume: bool = False,
     retries: int = 2,
     first_path: int = 0,
-    **world: Any,
+    intraday: IntradayConfig | None = None,
+    fair: FairSignals | None = None,
+    overlay: bool = False,
+    overnight: float | None = None,
+    weekend: float | None = None,
+    overnight_jump_share: float | None = None,
 ) -> Study:
     """Run books over simulated paths of the market model.
 
@@ -101,10 +108,13 @@ def simulate(
     control_variates : bool
         Whether statistics use what is known about the paths exactly; outcomes stay as they are.
     start : str or datetime.date
-        The paths begin at the close before the first session on or after this day; sessions, expiries and strikes are
-        those of the calendar.
+        The books begin on the first session on or after this day, the paths `warm_up` sessions before; sessions,
+        expiries and strikes are those of the calendar.
     spot : float
-        Index at the start [points].
+        Index where the paths begin [points].
+    warm_up : int
+        Sessions before `start` on which the market of a path moves and signals are taken but no book trades: rules that
+        read signals wait for 252. With 0 the books begin at the state and the index that were given.
     marks : {"model", "surface"}
         What prices the legs: the model itself, or the smiles that history uses, fitted to the indices of the path.
     measure : {"P", "Q"}
@@ -119,9 +129,17 @@ def simulate(
         How often a chunk that an executor lost is asked for again.
     first_path : int
         Number of the first path: parts of a run on different machines differ in it and are put together by `merge`.
-    **world
-        More fields of the simulated world (docs/simulation.md): ``overnight``, ``weekend``,
-        ``overnight_jump_share``, ...
+    intraday : IntradayConfig, optional
+        Ignition episodes inside a day; none by default.
+    fair : FairSignals, optional
+        Signals beside prices, which come with episodes.
+    overlay : bool
+        Whether marks of the model scale the volatility of VIX options to what the market asked.
+    overnight, weekend : float, optional
+        Share of a session's variance between close and open, over a night and over a weekend or holiday; None is the
+        estimate of the clock.
+    overnight_jump_share : float, optional
+        Share of the jumps between close and open; None is that of the variance.
 
     Returns
     -------
@@ -147,16 +165,18 @@ def simulate(
     _whole("seed", seed, 0, 2**64 - 1)
     _whole("n_paths", n_paths, 1, 2**53)
     _whole("first_path", first_path, 0, 2**53)
+    _whole("warm_up", warm_up, 0, 10_000)
     _whole("record_paths", record_paths, 0, _MOST_RECORDED)
     _whole("retries", retries, 0, 1_000)
     _whole("steps_per_day", steps_per_day, 1, 390)
     if n_jobs is not None:
         _whole("n_jobs", n_jobs, 1, MOST_JOBS)
-    _limits(len(wanted), n_paths, sessions * (steps_per_day + 1))
+    _limits(len(wanted), n_paths, (sessions + warm_up) * (steps_per_day + 1))
     for name, flag in (
         ("antithetic", antithetic),
         ("resume", resume),
         ("control_variates", control_variates),
+        ("overlay", overlay),
     ):
         if not isinstance(flag, (bool, np.bool_)):
             raise ConfigError("RUN031", _SOURCE, name, shown(flag), "True or False")
@@ -171,13 +191,22 @@ def simulate(
     content = {
         "start": (day - _EPOCH).days,
         "sessions": sessions,
+        "warm_up": int(warm_up),
         "steps_per_day": int(steps_per_day),
         "spot": float(spot),
         "measure": measure,
         "antithetic": bool(antithetic),
         "marks": marks,
-        **world,
     }
+    switches: dict[str, Any] = {
+        "intraday": _part("intraday", intraday, IntradayConfig),
+        "fair": _part("fair", fair, FairSignals),
+        "overlay": bool(overlay) or None,
+        "overnight": overnight,
+        "weekend": weekend,
+        "overnight_jump_share": overnight_jump_share,
+    }
+    content |= {name: value for name, value in switches.items() if value is not None}
     configuration = Configuration(
         market.to_json(), _world_json(content), tuple(book.encode() for book in wanted), int(record_paths)
     )
@@ -203,7 +232,7 @@ def _run(
 ) -> tuple[Chunk, dict[str, Any]]:
     disk = None if folder is None else RunFolder(folder, plan, resume)
     whole = Assembly(plan.first_path, plan.n_paths)
-    dispatcher = Dispatcher(plan, executor, n_jobs, retries)
+    dispatcher = Dispatcher(plan, executor, n_jobs, retries, disk is not None)
     pieces = plan.pieces()
     missing = []
     done = 0
@@ -385,6 +414,14 @@ def _day(start: Any) -> date:
     raise ConfigError("RUN043", _SOURCE, "start", shown(start), "a day as YYYY-MM-DD")
 
 
+def _part(name: str, value: Any, kind: type[IntradayConfig | FairSignals]) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, kind):
+        raise ConfigError("RUN048", _SOURCE, name, type(value).__name__, f"a {kind.__name__}")
+    return json.loads(value.to_json())
+
+
 def _world_json(content: dict[str, Any]) -> str:
     for name, value in content.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -393,7 +430,7 @@ def _world_json(content: dict[str, Any]) -> str:
         return json.dumps(content, allow_nan=False)
     except (TypeError, ValueError):
         for name, value in content.items():
-            if not isinstance(value, (str, int, float, bool, type(None))):
+            if not isinstance(value, (str, int, float, bool, dict, type(None))):
                 expected = "a plain value"
                 raise ConfigError("RUN044", _SOURCE, name, shown(value), expected) from None
         raise

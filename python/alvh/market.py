@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from alvh._market_plot import MarketPlot
     from alvh.history import History
 
     Result = float | NDArray[np.float64]
@@ -404,6 +405,39 @@ class Market:
         """
         shape, size, _, parts = self._columns("vvix", {}, state)
         return _out(_core.market_vvix(self.to_json(), size, parts), shape)
+
+    def moments(self, n_years: int = 400, seed: int = 0) -> pd.DataFrame:
+        """Moments of SPX, VIX and VIX futures by simulation, beside those of history.
+
+        Parameters
+        ----------
+        n_years : int
+            Years to simulate, in 20 independent paths after three years that are thrown away.
+        seed : int
+            Seed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a moment: ``model``, ``std_error`` (between the paths) and ``history``, NaN where nothing was
+            measured. VIX [points], returns and volatilities [decimal]. Futures are of a calendar with months of 21
+            sessions; their betas are of logarithmic changes.
+
+        Raises
+        ------
+        ConfigError, LimitError
+            `n_years` is not a whole number from 20 to 4,000.
+        """
+        from alvh._moments import moments
+
+        return moments(self, n_years, seed)
+
+    @property
+    def plot(self) -> MarketPlot:
+        """Pictures: ``term_structure()``, ``smile()``, ``paths()``."""
+        from alvh._market_plot import MarketPlot
+
+        return MarketPlot(self)
 
     def calibrate_state(
         self,

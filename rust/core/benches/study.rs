@@ -133,7 +133,7 @@ fn main() {
     let before = spent(start);
     let mut total = 0;
     for first in (0..n).step_by(LANES) {
-        let options = RunOptions { recorded: 0, scan_portfolio: false };
+        let options = RunOptions { recorded: 0, scan_portfolio: false, first_day: Day::MIN };
         let mut marks = Flat::default();
         let policy = &mut StaticPolicy;
         let part = engine::run(&mut source(first), &mut marks, policy, &books, first as u64, options, &mut || true)

@@ -184,7 +184,7 @@ fn books() -> Vec<Book> {
     ]
 }
 
-const RUN: RunOptions = RunOptions { recorded: u64::MAX, scan_portfolio: false };
+const RUN: RunOptions = RunOptions { recorded: u64::MAX, scan_portfolio: false, first_day: Day::MIN };
 
 fn go(source: &Made, books: &[Book], first_path: u64) -> Partial {
     run(&mut source.clone(), &mut SurfaceMarks::new(), &mut StaticPolicy, books, first_path, RUN, &mut || true).unwrap()

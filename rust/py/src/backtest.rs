@@ -3,7 +3,7 @@
 use alvh_core::book::{self, Book};
 use alvh_core::engine::record::{INCIDENTS, Partial, Record};
 use alvh_core::engine::{self, RunOptions, bucket_names};
-use alvh_core::instrument::{Instrument, Right, Settlement};
+use alvh_core::instrument::{Day, Instrument, Right, Settlement};
 use alvh_core::market::history::HistorySource;
 use alvh_core::marks::model::ModelMarks;
 use alvh_core::marks::quotes::QuoteMarks;
@@ -57,7 +57,7 @@ fn backtest<'py>(
     let source = history.inner.clone();
     let chain = chain.map(|chain| chain.inner.clone());
     let names = bucket_names(&books);
-    let options = RunOptions { recorded: 1, scan_portfolio };
+    let options = RunOptions { recorded: 1, scan_portfolio, first_day: Day::MIN };
     let tables = tables.map(|tables| tables.inner.clone());
     let (partial, counts) = door::enter(py, |go_on| match (chain, tables) {
         (None, Some(tables)) => {

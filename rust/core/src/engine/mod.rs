@@ -19,7 +19,7 @@ use shared::SharedMarks;
 use crate::book::{Book, RESERVED_BUCKETS, SLEEVE_BUCKET};
 use crate::calendar::listed::Today;
 use crate::error::{Error, Fault, Result};
-use crate::instrument::Instrument;
+use crate::instrument::{Day, Instrument};
 use crate::market::state::{SettlementSource, SettlementValue};
 use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
@@ -89,6 +89,8 @@ pub struct RunOptions {
     pub recorded: u64,
     /// Recorded paths keep the requirement of the portfolio scan at every close.
     pub scan_portfolio: bool,
+    /// Books begin on this day; before it signals are taken and nothing else happens.
+    pub first_day: Day,
 }
 
 /// Runs all books over one block of paths.
@@ -137,7 +139,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
     let (mut state, mut before) = (MarketState::default(), MarketState::default());
     let marks = &mut SharedMarks::new(marks);
     let mut growth = Growth::default();
-    let mut clamped = 0;
+    let (mut clamped, mut steps) = (0, 0);
     for step_index in 0..source.n_steps() {
         if step_index % POLL_STEPS == 0 && !poll() {
             return Err(Error::Interrupted);
@@ -146,6 +148,14 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         source.fill(step_index, &mut state);
         marks.prepare(&state);
         trackers.push(&mut state);
+        if state.day < options.first_day {
+            if reads_realised_vol && state.is_close {
+                realised.iter_mut().zip(&state.spot).for_each(|(path, &close)| path.push(close));
+            }
+            continue;
+        }
+        let is_first = steps == 0;
+        steps += n_paths as u64;
         let today = Today::new(state.day);
         // Most steps settle nothing, and a settlement may have to be estimated.
         let nothing = SettlementValue { value: f64::NAN, source: SettlementSource::CloseFallback };
@@ -171,7 +181,7 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                         legs: &mut legs,
                         today: &today,
                         growth: &mut growth,
-                        before: (step_index > 0).then_some(&before),
+                        before: (!is_first).then_some(&before),
                         spx_settlement,
                         vix_settlement,
                         realised_vol: realised[path].value,
@@ -211,7 +221,6 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
         .enumerate()
         .map(|(path, books)| (first_path + path as u64, books.into_iter().map(BookAccount::outcome).collect()))
         .collect();
-    let steps = (source.n_steps() * n_paths) as u64;
     let partial = Partial { outcomes, records: records.into_iter().flatten().collect(), steps, clamped };
     check_residual(&partial, books, names.len())?;
     Ok(partial)

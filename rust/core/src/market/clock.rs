@@ -19,8 +19,10 @@ pub struct BusinessClock {
 }
 
 impl Default for BusinessClock {
+    /// Shares of the variance of SPY, 1998 to 2017, that came before the open: .284 +- .016 (3,865 nights) and .386 +- .036
+    /// (1,087 weekends and holidays); errors by leaving out a year at a time. `tools/compare_marks.py` prints them.
     fn default() -> Self {
-        Self { overnight: 0.3, weekend: 0.35 }
+        Self { overnight: 0.28, weekend: 0.39 }
     }
 }
 

@@ -35,6 +35,8 @@ pub struct ModelMarks {
     /// Flags of the state of each path.
     flags: Vec<u32>,
     note: Vec<NoteIndex>,
+    /// Somebody may ask for the note.
+    follows_note: bool,
     vix_multiplier: Vec<f64>,
     /// Expiries that were asked for on this step, as far as `live`: all that no path changes.
     expiries: Vec<Expiry>,
@@ -95,6 +97,7 @@ impl ModelMarks {
             placed_spx: Vec::new(),
             flags: Vec::new(),
             note: Vec::new(),
+            follows_note: true,
             vix_multiplier: Vec::new(),
             expiries: Vec::new(),
             live: 0,
@@ -107,6 +110,11 @@ impl ModelMarks {
     /// The same with the volatility of VIX options scaled to what the market asks at a level of VIX: see [`overlay`].
     pub fn with_overlay(self, overlay: bool) -> Self {
         Self { overlay, ..self }
+    }
+
+    /// The same where the note is followed only if somebody holds it: its level takes two futures on every step.
+    pub fn with_note(self, follows_note: bool) -> Self {
+        Self { follows_note, ..self }
     }
 
     /// The same on a clock of the caller's.
@@ -366,6 +374,9 @@ impl Marks for ModelMarks {
             self.curve.push(index);
         }
         self.note.resize_with(n, NoteIndex::default);
+        if !self.follows_note {
+            return;
+        }
         for path in 0..n {
             let mut note = self.note[path];
             let rate = finite_or_zero(state.rate[path]);

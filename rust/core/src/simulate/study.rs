@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::InstructionSet;
 use super::workers;
 use super::world::{MarkKind, World};
-use crate::book::Book;
+use crate::book::{Book, LayerInstrument};
 use crate::engine::record::{Outcome, Partial, Record};
 use crate::engine::{self, RunOptions, bucket_names};
 use crate::error::{Error, Fault, Result};
@@ -163,6 +163,11 @@ pub fn simulate(
     Ok(result)
 }
 
+fn holds_note(book: &Book) -> bool {
+    let layers = book.hedge.iter().flat_map(|hedge| &hedge.layers);
+    layers.map(|layer| layer.instrument).any(|instrument| instrument == LayerInstrument::VixNote)
+}
+
 /// What all blocks of a call have in common.
 struct Common<'a> {
     world: &'a World,
@@ -199,13 +204,15 @@ impl Common<'_> {
         first_path: u64,
         alive: &mut dyn FnMut() -> bool,
     ) -> Result<Partial> {
-        let options = RunOptions { recorded: self.shard.recorded, scan_portfolio: false };
+        let options = RunOptions { recorded: self.shard.recorded, scan_portfolio: false, first_day: self.world.start };
         let policy = &mut StaticPolicy;
         match &self.tables {
             None => engine::run(source, &mut SurfaceMarks::new(), policy, self.books, first_path, options, alive),
             Some(tables) => {
-                let mut marks =
-                    ModelMarks::new(tables.clone()).with_clock(self.world.clock()).with_overlay(self.world.overlay);
+                let mut marks = ModelMarks::new(tables.clone())
+                    .with_clock(self.world.clock())
+                    .with_overlay(self.world.overlay)
+                    .with_note(self.books.iter().any(holds_note));
                 engine::run(source, &mut marks, policy, self.books, first_path, options, alive)
             }
         }

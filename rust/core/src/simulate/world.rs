@@ -30,10 +30,13 @@ pub enum MarkKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct World {
-    /// The paths begin at the close before the first session on or after this day.
+    /// Books begin at the first session on or after this day.
     pub start: Day,
-    /// Sessions of a path.
+    /// Sessions of the books.
     pub sessions: usize,
+    /// Sessions of a path before the start, on which the market moves and signals are taken but no book trades.
+    #[serde(default)]
+    pub warm_up: usize,
     /// Steps of a session, a divisor of 390; with more than one the open is a step as well.
     pub steps_per_day: usize,
     /// Spot at the start.
@@ -95,7 +98,11 @@ impl World {
         if self.sessions == 0 {
             return fail("SIM021", "sessions", "0".into(), "at least 1");
         }
-        let left = self.days().len();
+        let (before, left) = self.days();
+        if self.warm_up > before {
+            let expected = format!("at most {before}, the sessions of the calendar before the start");
+            return fail("SIM032", "warm_up", self.warm_up.to_string(), &expected);
+        }
         if self.sessions > left {
             let expected = format!("at most {left}, the sessions of the calendar from the start on");
             return fail("SIM022", "sessions", self.sessions.to_string(), &expected);
@@ -125,16 +132,17 @@ impl World {
         }
     }
 
-    /// Sessions from the start to the end of the calendar.
-    fn days(&self) -> &'static [Day] {
+    /// Sessions of the calendar before the start, and from it on.
+    fn days(&self) -> (usize, usize) {
         let all = calendar::sessions();
-        &all[all.partition_point(|&day| day < self.start)..]
+        let before = all.partition_point(|&day| day < self.start);
+        (before, all.len() - before)
     }
 
-    /// Sessions of a path.
+    /// Sessions of a path, those of the warm-up first.
     pub fn calendar_days(&self) -> &'static [Day] {
-        let days = self.days();
-        &days[..self.sessions.min(days.len())]
+        let (before, left) = self.days();
+        &calendar::sessions()[before.saturating_sub(self.warm_up)..before + self.sessions.min(left)]
     }
 
     /// The clock of the model.
@@ -164,7 +172,7 @@ impl World {
             let fault = Fault::new(code, "simulate", field, value, expected);
             Err(Error::limit(fault.hint("simulate in shards by first_path")))
         };
-        let steps = self.sessions.saturating_mul(self.account_steps());
+        let steps = self.sessions.saturating_add(self.warm_up).saturating_mul(self.account_steps());
         if steps.saturating_mul(n_paths) > MOST_STEPS {
             let value = format!("{n_paths} paths of {steps} steps");
             return refuse("SIM028", "n_paths", value, format!("at most {MOST_STEPS} steps"));

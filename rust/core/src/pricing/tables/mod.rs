@@ -368,3 +368,6 @@ impl ModelTables {
         0.5 * sd * above / (floor + above) * table.value(smile.time, &smile.cell, z)
     }
 }
+
+#[cfg(test)]
+mod tests;
