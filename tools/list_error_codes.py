@@ -48,6 +48,7 @@ PREFIXES = {
     "DCP": "split of differences between books",
     "XPL": "explanations of decisions",
     "RUN": "simulation runs, chunks and merging",
+    "SKC": "skill curves",
     "SWP": "sweeps",
     "SEL": "selection among many configurations",
     "JOB": "job files",

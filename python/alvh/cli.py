@@ -53,6 +53,7 @@ _BOOKS = (
     "adaptive_uncapped",
     "adaptive_hedge",
     "static_phased",
+    "placebo",
     "unhedged_phased",
     "promoter",
     "single_vx_future",
