@@ -10,7 +10,7 @@ import pickle
 import alvh
 import numpy as np
 import pytest
-from alvh import _core, books
+from alvh import _core, books, signals
 from alvh.books import Book, CostConfig, HedgeLayer, IndexPortfolio, IronCondor, LayeredHedge
 from alvh.errors import AlvhError, ConfigError
 from alvh.history import History
@@ -353,7 +353,7 @@ def test_books_survive_copies_and_compare_by_value(book):
         assert hash(again) == hash(book)
         assert again.encode() == book.encode()
         assert repr(again) == repr(book)
-    assert eval(repr(book), vars(books)) == book
+    assert eval(repr(book), vars(books) | vars(signals)) == book
     assert _core.book_hash(book.encode()) == _core.book_hash(pickle.loads(pickle.dumps(book)).encode())
     other = book.replace(capital=book.capital + 1)
     assert other != book
@@ -381,7 +381,7 @@ def test_defaults_are_the_published_numbers():
     ]
     assert static.hedge.per_condors == 10
     assert (static.costs.package_fraction, static.costs.legged_fraction) == (0.4, 0.8)
-    assert books.names() == ("unhedged", "static", "condor_index", "vix_tail_hedge")
+    assert {"unhedged", "static", "condor_index", "vix_tail_hedge"} < set(books.names())
     assert books.named("static") == (static,)
 
 

@@ -1,6 +1,6 @@
 """Write what each rule earned into its page of docs/rules: `python tools/measure_rules.py DAILY_FOLDER`.
 
-The folder holds the daily files of docs/own-data.md. The ablation is that of `alvh.ablate` on the default adaptive book.
+The folder holds the daily files of docs/own-data.md. The ablation is `alvh.ablate` on the default adaptive book.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def sentence(row: dict[str, float | str], span: str) -> str:
         return f"{span}: idle, switching it off changed nothing."
     earned, low, high = (float(row[f"earned{end}"]) / 1e3 for end in ("", "_low", "_high"))
     count = int(row["decisions"])
+    drawdown, shortfall = (-100 * float(row[name]) for name in ("drawdown_saved", "shortfall_saved"))
     return (
         f"{span}: {earned:,.1f} kUSD [{low:,.1f}, {high:,.1f}] on 500 kUSD, {count:,} decisions, maximum drawdown "
-        f"{-100 * float(row['drawdown_saved']):+.1f} %, expected shortfall {-100 * float(row['shortfall_saved']):+.1f} % "
+        f"{drawdown:+.1f} %, expected shortfall {shortfall:+.1f} % "
         f"against the book without it: {row['verdict']}."
     )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from alvh.books import Book
     from alvh.history import History
-    from alvh.marks import QuoteMarks, SurfaceMarks
+    from alvh.market import Market
 
 __all__ = ["ablate"]
 
@@ -23,27 +23,19 @@ _ENDS = ("", "_low", "_high")
 _SAVED = (("drawdown_saved", "drawdown_reduction"), ("shortfall_saved", "expected_shortfall_reduction"))
 
 
-def ablate(
-    book: Book,
-    history: History,
-    marks: SurfaceMarks | QuoteMarks | None = None,
-    *,
-    seed: int = 0,
-    replicates: int = 2000,
-    min_sessions: int = 252,
-) -> pd.DataFrame:
+def ablate(book: Book, market: History | Market, **options: Any) -> pd.DataFrame:
     """Switch off each rule and each group of signals in turn and compare with the whole, paired.
 
     Parameters
     ----------
     book : Book
         A book with an :class:`~alvh.AdaptivePolicy`.
-    history : History
-        The market.
-    marks : SurfaceMarks or QuoteMarks, optional
-        What prices the legs; default: the surface of the history.
-    seed, replicates, min_sessions : int
-        As for :func:`alvh.backtest`.
+    market : History or Market
+        A recorded market, or a model of it whose paths are simulated. No rule acts before the warm-up of the signals
+        is over: a simulation must be longer than that.
+    **options
+        Of :func:`alvh.backtest` (``marks``, ``seed``, ``replicates``, ``min_sessions``) or of :func:`alvh.simulate`
+        (``n_paths``, ``years``, ``seed``, ...).
 
     Returns
     -------
@@ -51,43 +43,41 @@ def ablate(
         One row per rule that is on and per group of signals that weighs, best first: ``kind`` (rule or signals),
         ``earned`` (P&L with it less P&L without it, USD), ``drawdown_saved`` (maximum drawdown without it less with
         it, as a fraction of the one without), ``shortfall_saved`` (the same of the expected shortfall 95 %), each with
-        ``_low`` and ``_high`` (95 %), ``decisions`` (how many carry its identifier; NaN for signals) and ``verdict``:
-        earns, costs, or undecided where the interval of ``earned`` holds zero; idle where nothing changed.
+        ``_low`` and ``_high`` (95 %), ``decisions`` (how many carry its identifier, in a simulation on the recorded
+        paths; NaN for signals) and ``verdict``: earns, costs, or undecided where the interval of ``earned`` holds
+        zero; idle where nothing changed.
 
     Raises
     ------
     ConfigError
-        When the book has no adaptive policy, or nothing in it is on.
+        When the book has no adaptive policy, nothing in it is on, or the market is none.
     """
     import pandas as pd
 
     from alvh._backtest import backtest
+    from alvh._simulate import simulate
+    from alvh.history import History
+    from alvh.market import Market
 
     if not isinstance(book.rules, AdaptivePolicy):
         raise ConfigError("ABL001", "ablate", "book", repr(book.name), "a book with an AdaptivePolicy")
     variants = _variants(book.rules)
     if not variants:
         raise ConfigError("ABL002", "ablate", "rules", "none on", "at least one rule that is on")
-    without = {
-        name: book.replace(name=f"without {name}", rules=policy) for name, (_, policy) in variants.items()
-    }
-    study = backtest(
-        [book, *without.values()],
-        history,
-        marks,
-        seed=seed,
-        replicates=replicates,
-        min_sessions=min_sessions,
-    )
-    frame = study.paired(base=book.name).drop(columns="reading")
+    without = [book.replace(name=f"without {name}", rules=rules) for name, (_, rules) in variants.items()]
+    if isinstance(market, History):
+        study = backtest([book, *without], market, **options)
+    elif isinstance(market, Market):
+        study = simulate([book, *without], market, **options)
+    else:
+        raise ConfigError("ABL003", "ablate", "market", type(market).__name__, "a History or a Market")
+    frame = study.paired(base=book.name)
     paired = {str(name): dict(row) for name, row in frame.iterrows()}
-    pnl = study.pnl
     counts = study.decisions()[["book", "rule"]].value_counts()
     rows: list[dict[str, Any]] = []
     for name, (kind, _) in variants.items():
         row = paired[f"without {name}"]
         earned = _negated(row, "pnl_difference")
-        idle = bool(np.array_equal(pnl[book.name], pnl[f"without {name}"]))
         entry: dict[str, Any] = {"rule": name, "kind": kind}
         entry |= dict(zip((f"earned{end}" for end in _ENDS), earned, strict=True))
         for target, source in _SAVED:
@@ -100,7 +90,7 @@ def ablate(
             if identifiers
             else np.nan
         )
-        entry["verdict"] = "idle" if idle else _verdict(earned)
+        entry["verdict"] = _verdict(earned)
         rows.append(entry)
     ranked = pd.DataFrame(rows).set_index("rule")
     return ranked.sort_values("earned", ascending=False, kind="stable")
@@ -137,7 +127,7 @@ def _variants(policy: AdaptivePolicy) -> dict[str, tuple[str, AdaptivePolicy]]:
     return variants
 
 
-def _negated(row: dict[str, float], name: str) -> list[float]:
+def _negated(row: dict[str, Any], name: str) -> list[float]:
     """Turn around a comparison of the book without the rule with the whole one, ends swapped."""
     value, low, high = (float(row[f"{name}{end}"]) for end in _ENDS)
     return [-value, -high, -low]
@@ -150,6 +140,9 @@ def _saved(reduction: float) -> float:
 
 
 def _verdict(earned: list[float]) -> str:
+    # Differences that are zero on every resampled path: the same book.
+    if not any(earned):
+        return "idle"
     if earned[1] > 0.0:
         return "earns"
     return "costs" if earned[2] < 0.0 else "undecided"

@@ -825,6 +825,66 @@ class Chain:
         fit = self._store.parity(code, day, expires, None)
         return (math.nan, math.nan) if fit is None or math.isnan(fit[3]) else (fit[2], fit[3])
 
+    def conversions(
+        self,
+        date: Any,
+        expiry: Any,
+        *,
+        product: str | None = None,
+        rate: float | None = None,
+        future: float | None = None,
+        costs: float = 0.0,
+        thresholds: tuple[float, float, float] = (0.10, 0.15, 0.35),
+    ) -> pd.DataFrame:
+        """Edges of conversions and reversals: the synthetic forward of each strike against the forward.
+
+        Parameters
+        ----------
+        date, expiry : date-like
+            Session and expiry.
+        product : str, optional
+            SPX, SPXW or VIX; needed where more than one quotes that expiry.
+        rate : float, optional
+            Continuous rate; otherwise it is implied by the regression of C - P on the strike.
+        future : float, optional
+            Price of the future carried to the expiry of the options [points], F exp(-(r - q) dT); by default the
+            forward of the regression itself, which shows strikes out of line with the others.
+        costs : float
+            Costs of the whole package [points].
+        thresholds : tuple of float
+            Edges [points after costs]: ignored below the first, actionable beyond the second, strong from the third.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by strike, strikes with a bid on both sides: ``synthetic_bid`` (sell the call, buy the put),
+            ``synthetic_ask`` (buy the call, sell the put) and ``forward`` [points], ``edge`` of the better way after
+            costs, ``kind`` (conversion: sell the synthetic; reversal: buy it), ``grade`` (ignored, watched,
+            actionable, strong).
+
+        Raises
+        ------
+        DataError
+            The chain does not quote that session and expiry, or too little of it for a regression.
+        ConfigError
+            Thresholds that fall, negative costs, or more than one product and none named.
+
+        Notes
+        -----
+        F_syn = K + exp(rT)(C - P), Stoll (1969), doi:10.1111/j.1540-6261.1969.tb01694.x.
+        """
+        from alvh._conversion import conversions
+
+        day, expires, code = self._contract(date, expiry, product)
+        fit = self._store.parity(code, day, expires, _rate(rate))
+        if fit is None:
+            raise DataError("CHN050", "Chain", "expiry", str(expiry), "a call and a put quoted on two sides")
+        forward = fit[0] if future is None else float(future)
+        name = next(name for name, number in _PRODUCTS.items() if number == code)
+        when = np.datetime64(expires, "D")
+        discount = math.exp(-fit[2] * (expires - day) / 365.0)
+        return conversions(self, date, when, discount, forward, name, costs, thresholds)
+
     def implied_vol(
         self,
         date: Any,

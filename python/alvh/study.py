@@ -374,6 +374,20 @@ class Study:
 
         return explain(self, time, book)
 
+    def activation(self) -> pd.DataFrame:
+        """Find out in which order the layers of a hedge answered market events.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per event and book whose rules changed a layer in it: ``event``, ``book``, the time of the first
+            change of the layers ``outer``, ``middle`` and ``inner`` (NaT: none), and ``in_order``, whether no longer
+            layer answered before a shorter one.
+        """
+        from alvh._activation import activation
+
+        return activation(self)
+
     def decomposition(
         self,
         both: str = "adaptive",

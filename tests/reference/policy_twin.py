@@ -64,7 +64,8 @@ class AdaptiveTwin(Twin):
 
     def __init__(self, book: Book, market: Market, history: History) -> None:
         super().__init__(book, market)
-        assert isinstance(book.rules, AdaptivePolicy) and book.hedge
+        assert isinstance(book.rules, AdaptivePolicy)
+        assert book.hedge
         self.policy = book.rules
         frame = signals.compute(history, self.policy.signals, every_step=True)
         self.readings: list[dict[str, Any]] = frame.to_dict("records")

@@ -5,6 +5,7 @@ use super::tactics::Tactics;
 use super::{BookAccount, Step};
 use crate::book::{Book, LayeredHedge};
 use crate::engine::ledger::unit_cents;
+use crate::engine::legs::Slot;
 use crate::engine::record::incident;
 use crate::instrument::{Instrument, OPEN_SECONDS, years_between};
 use crate::marks::Marks;
@@ -55,13 +56,16 @@ impl BookAccount {
     ) -> f64 {
         let uncapped = target::Components { scale: 1.0, ..tactics.memory.wanted };
         target::multipliers(config, &uncapped, &tactics.base, &tactics.memory.exchange, &mut tactics.scratch);
-        let (mut carry, mut gain) = (0.0, 0.0);
-        for (index, layer) in self.layers.iter().enumerate() {
-            let Some(lot) = layer.lots.first().filter(|_| tactics.base[index] > 0.0) else { continue };
-            let instrument = step.legs.instrument(lot.slot);
-            let contracts = layer.condors / hedge.per_condors * tactics.base[index] * tactics.scratch[index];
-            carry += contracts * carry_of(step, instrument) * ROLLS_PER_YEAR;
-            gain += contracts * stress_gain(step, instrument, config.stress_vix);
+        let layers = &self.layers;
+        let contracts =
+            |index: usize| layers[index].condors / hedge.per_condors * tactics.base[index] * tactics.scratch[index];
+        let held = || {
+            let sized = layers.iter().enumerate().filter(|(index, _)| tactics.base[*index] > 0.0);
+            sized.filter_map(|(index, layer)| layer.lots.first().map(|lot| (index, lot.slot)))
+        };
+        let mut carry = 0.0;
+        for (index, slot) in held() {
+            carry += contracts(index) * carry_of(step, slot) * ROLLS_PER_YEAR;
         }
         let (mut risk, mut yearly) = (0.0, 0.0);
         for condor in &self.condors {
@@ -75,6 +79,13 @@ impl BookAccount {
         if risk > 0.0 && config.carry_condors <= self.tally.condors && self.closed_credit > 0 {
             let lost = 1.0 - self.closed_pnl as f64 / self.closed_credit as f64;
             bound = bound.min((yearly * (1.0 - lost) / risk - wacc).max(0.0) * risk);
+        }
+        if carry <= bound {
+            return 1.0;
+        }
+        let mut gain = 0.0;
+        for (index, slot) in held() {
+            gain += contracts(index) * stress_gain(step, slot, config.stress_vix);
         }
         let loss = self.stress_loss(step, config.stress_move);
         let limit = config.stressed_beta * -config.stress_move * equity;
@@ -95,9 +106,10 @@ impl BookAccount {
 }
 
 /// What one contract loses in cents in a month in which nothing changes: the same strike a month shorter, today.
-fn carry_of<M: Marks>(step: &mut Step<'_, M>, instrument: Instrument) -> f64 {
+fn carry_of<M: Marks>(step: &mut Step<'_, M>, slot: Slot) -> f64 {
+    let instrument = step.legs.instrument(slot);
     let Instrument::VixOption { right, strike, expiry } = instrument else { return 0.0 };
-    let now = step.legs.peek(step.marks, step.state, step.path, instrument).mid;
+    let now = step.legs.quote(slot).mid;
     let shorter = expiry - ROLL_DAYS;
     let later = if shorter > step.state.day {
         let aged = Instrument::VixOption { right, strike, expiry: shorter };
@@ -110,10 +122,11 @@ fn carry_of<M: Marks>(step: &mut Step<'_, M>, instrument: Instrument) -> f64 {
 }
 
 /// What one contract gains at least in cents when VIX rises: by its delta, or to what it is then worth at expiry.
-fn stress_gain<M: Marks>(step: &mut Step<'_, M>, instrument: Instrument, d_vix: f64) -> f64 {
+fn stress_gain<M: Marks>(step: &mut Step<'_, M>, slot: Slot, d_vix: f64) -> f64 {
+    let instrument = step.legs.instrument(slot);
     let Instrument::VixOption { right, strike, expiry } = instrument else { return 0.0 };
     let rise = pass_through(years_between(step.state.day, step.state.seconds, expiry, OPEN_SECONDS)) * d_vix;
-    let now = step.legs.peek(step.marks, step.state, step.path, instrument).mid;
+    let now = step.legs.quote(slot).mid;
     let linear = step.marks.delta(step.state, step.path, instrument) * rise;
     let intrinsic = right.payoff(step.marks.forward(step.state, step.path, instrument) + rise, strike) - now;
     let gain = linear.max(intrinsic);
