@@ -122,8 +122,8 @@ impl BookAccount {
             self.layers[index].roll_due = false;
             return self.resize(book, step, index, wanted, anew.unwrap_or(rule::LAYER_ROLL));
         }
-        if wanted == 0 && self.layers[index].lots.is_empty() && matches!(layer.sizing, LayerSizing::BudgetShare(_)) {
-            // A budget that buys nothing today is asked again tomorrow: nothing was decided.
+        if wanted == 0 && self.layers[index].lots.is_empty() && layer.instrument == LayerInstrument::SpxPut {
+            // A budget that buys no put today is asked again tomorrow: nothing was decided.
             return 0;
         }
         let scheduled = if sold.is_some() { rule::LAYER_ROLL } else { rule::LAYER_OPEN };
