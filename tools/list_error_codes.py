@@ -35,6 +35,7 @@ PREFIXES = {
     "CAL": "calendar",
     "HIS": "history",
     "CHN": "option chains",
+    "CNV": "conversions and reversals of a chain",
     "PRC": "pricing and fills",
     "MKT": "market model",
     "SIM": "simulation",
