@@ -166,6 +166,13 @@ def error_class(match: re.Match[str], text: str, head: str) -> str:
     python = re.search(r"([A-Z]\w+Error)$", head)
     if python:
         return python[1]
+    # A closure of the same function that wraps the fault says the class where it is defined.
+    callee = re.search(r"(\w+)$", head)
+    defined = [*re.finditer(rf"\blet {callee[1]} =", text[: match.start()])] if callee else []
+    if defined and (
+        wrapped := re.search(r"Error::([a-z_]+)\(", text[defined[-1].end() :][:400].split(";\n")[0])
+    ):
+        return CLASSES[wrapped[1]]
     near = text[max(0, match.start() - 60) : match.start()], text[match.end() : match.end() + 400]
     before, after = re.findall(r"Error::([a-z_]+)\(", near[0]), re.findall(r"Error::([a-z_]+)\(", near[1])
     for name in [*before[-1:], *after[:1]]:
@@ -173,6 +180,8 @@ def error_class(match: re.Match[str], text: str, head: str) -> str:
             return CLASSES[name]
     return {
         "CFG": "ConfigError",
+        "RUL": "ConfigError",
+        "SIG": "ConfigError",
         "COL": "SchemaError",
         "GOV": "GovernanceError",
         "LOG": "GovernanceError",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -97,7 +96,7 @@ def skill_curve(
     intraday: IntradayConfig | None = None,
     fair: FairSignals | None = None,
     n_paths: int = 2_000,
-    years: float = 2.0,
+    years: float = 1.0,
     steps_per_day: int = 13,
     seed: int = 0,
     n_jobs: int | None = None,
@@ -125,8 +124,7 @@ def skill_curve(
     n_paths : int
         Paths of each skill.
     years, steps_per_day, seed, n_jobs, marks
-        As for :func:`alvh.simulate`. The first 252 sessions are warm-up, in which no signal acts: a
-        path of a year or less says nothing.
+        As for :func:`alvh.simulate`, which warms signals up before the books begin.
 
     Returns
     -------
@@ -150,18 +148,18 @@ def skill_curve(
     if any(b <= a for a, b in itertools.pairwise(recalls)):
         raise ConfigError("SKC001", "skill_curve", "recalls", repr(list(recalls))[:40], "ascending numbers")
     fair = FairSignals() if fair is None else fair
-    episodes = json.loads((IntradayConfig() if intraday is None else intraday).to_json())
-    measured = json.loads(fair.to_json())
+    episodes = IntradayConfig() if intraday is None else intraday
+    measured = fair.skill or {}
     keys: list[dict[str, Any]] = [
         {"recall": np.nan, "delay": np.nan, "false_alarms": np.nan, "measured": True}
     ]
-    worlds = [measured]
+    worlds = [fair]
     for delay, alarms, recall in itertools.product(delays, false_alarms, recalls):
         keys.append({"recall": recall, "delay": delay, "false_alarms": alarms, "measured": False})
         changes = {"recall": recall, "delay": delay, "delay_p90": _TAIL * delay}
-        rows = [{**row, **changes} for row in measured["skill"]["rows"]]
-        skill = {**measured["skill"], "rows": rows, "false_alarms": [{"vix": 0.0, "per_day": alarms}]}
-        worlds.append({**measured, "skill": skill})
+        rows = [{**row, **changes} for row in measured["rows"]]
+        skill = {**measured, "rows": rows, "false_alarms": [{"vix": 0.0, "per_day": alarms}]}
+        worlds.append(fair.replace(skill=skill))
     found = []
     for key, world in zip(keys, worlds, strict=True):
         study = simulate(

@@ -23,7 +23,7 @@ def refused(part: str, text: str) -> bool:
         _core.check_part(part, text)
     except ConfigError as error:
         message = str(error)
-        assert message.startswith("CFG")
+        assert message.startswith(("CFG", "SIG", "RUL"))
         assert len(message.splitlines()) == 1
         assert ": got " in message
         assert ", expected " in message

@@ -252,8 +252,11 @@ def caveats(facts: Facts) -> list[tuple[str, str]]:
 
 def _asleep(facts: Facts) -> list[str]:
     """Books whose signals are still warming up when the data end."""
-    sessions = facts.study.raw["sessions"] if facts.simulated else len(facts.days)
-    configured = zip(facts.study.books, facts.study.provenance["books"], strict=True)
+    provenance = facts.study.provenance
+    sessions = len(facts.days)
+    if facts.simulated:
+        sessions = facts.study.raw["sessions"] + provenance["world"]["warm_up"]
+    configured = zip(facts.study.books, provenance["books"], strict=True)
     rules = {name: (book.get("rules") or {}).get("adaptive") for name, book in configured}
     return [name for name, rule in rules.items() if rule and rule["signals"]["warm_up"] >= sessions]
 
