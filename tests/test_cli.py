@@ -60,7 +60,7 @@ def test_default_study_prints_tables_and_saves_a_picture(calls, capsys, tmp_path
     assert max(len(line) for line in out.splitlines()[1:]) <= 100
     assert out.rstrip().endswith("equity and drawdown: alvh-study.png")
     assert [file.name for file in tmp_path.iterdir()] == ["alvh-study.png"]
-    assert calls["books"] == ("unhedged", "static")
+    assert calls["books"] == ("unhedged", "static", "adaptive")
 
 
 def test_json_prints_json_only(calls, capsys):

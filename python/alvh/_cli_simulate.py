@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
     run.add_argument(
         "--books",
         metavar="A,B",
-        default="unhedged,static",
+        default="unhedged,static,adaptive",
         help="names, presets, TOML and JSON files of books (default: %(default)s)",
     )
     run.add_argument("--market", metavar="NAME", help="preset of the market model (docs/model.md lists them)")

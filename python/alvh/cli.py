@@ -199,7 +199,7 @@ def _study_options(study: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--books",
         metavar="A,B",
-        default="unhedged,static",
+        default="unhedged,static,adaptive",
         help=f"of {', '.join(_BOOKS)}, presets, TOML and JSON files of books (default: %(default)s)",
     )
     run.add_argument(
