@@ -8,6 +8,7 @@
 //! ([`BusinessClock`]); cash earns interest by the calendar (ACT/365F), as in history.
 #![allow(clippy::needless_range_loop, reason = "the same lane of many arrays")]
 
+pub mod futures;
 pub mod intraday;
 
 use alvh_simd::{InstructionSet, Kernel};

@@ -11,11 +11,12 @@ use crate::engine::{self, RunOptions, bucket_names};
 use crate::error::{Error, Fault, Result};
 use crate::market::MarketSource;
 use crate::market::model::MarketConfig;
+use crate::market::simulated::futures::WithFutures;
 use crate::market::simulated::intraday::EpisodeSource;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
 use crate::marks::model::ModelMarks;
 use crate::marks::surface::SurfaceMarks;
-use crate::policy::StaticPolicy;
+use crate::policy::{Policy, StaticPolicy};
 use crate::pricing::tables::ModelTables;
 
 /// Which paths of a world to run: shards of a study differ in this only.
@@ -213,6 +214,10 @@ impl Common<'_> {
                     .with_clock(self.world.clock())
                     .with_overlay(self.world.overlay)
                     .with_note(self.books.iter().any(holds_note));
+                if self.books.iter().any(|book| policy.signals(book).is_some()) {
+                    let source = &mut WithFutures::new(source, tables, self.world.clock());
+                    return engine::run(source, &mut marks, policy, self.books, first_path, options, alive);
+                }
                 engine::run(source, &mut marks, policy, self.books, first_path, options, alive)
             }
         }
