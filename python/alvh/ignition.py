@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from alvh import _core
 from alvh._arguments import is_whole, shown
+from alvh._hawkes import HawkesFit, fit_hawkes
 from alvh._ignition_config import IgnitionConfig
 from alvh.errors import ConfigError
 
@@ -24,7 +25,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["IgnitionConfig", "Signal", "detect", "features", "order_flow_imbalance"]
+__all__ = [
+    "HawkesFit",
+    "IgnitionConfig",
+    "Signal",
+    "arrivals",
+    "bulk_vpin",
+    "detect",
+    "features",
+    "fit_hawkes",
+    "order_flow_imbalance",
+]
 
 STAGES = tuple(_core.IGNITION_STAGES)
 OUTCOMES = tuple(_core.IGNITION_OUTCOMES)
@@ -123,16 +134,9 @@ def features(
     import pandas as pd
 
     config = checked(config)
-    step = 0
-    if every != "event":
-        try:
-            step = pd.Timedelta(every).value if isinstance(every, str) else 0
-        except (TypeError, ValueError):
-            step = 0
-        if step <= 0:
-            raise ConfigError(
-                "IGN024", "features", "every", shown(every), 'a duration such as "1s", or "event"'
-            )
+    step = 0 if every == "event" else _duration(every)
+    if every != "event" and step <= 0:
+        raise ConfigError("IGN024", "features", "every", shown(every), 'a duration such as "1s", or "event"')
     if not is_whole(clock, 0, len(config.clocks) - 1):
         raise ConfigError("IGN010", "features", "clock", shown(clock), f"0 to {len(config.clocks) - 1}")
     columns = _core.ignition_features(native(tape), config.to_json(), clock, step)
@@ -141,12 +145,29 @@ def features(
     return frame.assign(is_ultrafast=frame["is_ultrafast"] > 0.0)
 
 
-def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
-    """Order-flow imbalance of every event of a tape.
+def _duration(text: Any) -> int:
+    """Nanoseconds of a duration as pandas writes it; 0 of anything else."""
+    import pandas as pd
+
+    try:
+        return int(pd.Timedelta(text).value) if isinstance(text, str) else 0
+    except (TypeError, ValueError):
+        return 0
+
+
+def order_flow_imbalance(
+    tape: Any, levels: int = 1, *, normalise: str | None = None
+) -> npt.NDArray[np.float64]:
+    """Order-flow imbalance of every event of a tape, alone or over a trailing window and per unit of depth.
 
     The non-strict form of Cont, Kukanov and Stoikov (2014), doi:10.1093/jjfinec/nbt003, equation (2): a change of size
     at an unchanged best price counts. Over several levels the imbalance of level k weighs 1/k (Xu, Gould and Howison
     2019, doi:10.1142/S2382626619500114).
+
+    Price impact is inverse to depth, so that imbalances of different hours or instruments compare only per unit of it.
+    With `normalise` the value at time t is the sum of the imbalances in (t - window, t] over the mean depth in the same
+    window: mean over its whole books, over bid and ask, and over the levels (Cont, Kukanov and Stoikov 2014, average
+    depth; several levels: Cont, Cucuringu and Zhang 2023, doi:10.1080/14697688.2023.2236159).
 
     Parameters
     ----------
@@ -154,23 +175,104 @@ def order_flow_imbalance(tape: Any, levels: int = 1) -> npt.NDArray[np.float64]:
         Events of one instrument.
     levels : int, optional
         Best levels that count, 1 to 10.
+    normalise : str, optional
+        Length of the trailing window as pandas writes it ("10s"); without it every event stands alone, in lots.
 
     Returns
     -------
     numpy.ndarray of float64, shape (n_events,)
-        Lots, positive for buyers. 0 for an event that does not leave a whole book, and for the first two-sided one
-        after an open, a halt, a gap or a snapshot.
+        Positive for buyers. Without `normalise` lots: 0 for an event that does not leave a whole book, and for the
+        first two-sided one after an open, a halt, a gap or a snapshot. With it multiples of the mean depth of a level:
+        what is known after the event; the window begins anew after an open, a halt, a gap or a snapshot, and is NaN
+        without a whole book or without depth. A missing level has depth 0.
 
     Raises
     ------
     ConfigError
-        ``IGN060``: another number of levels.
+        ``IGN060``: another number of levels; ``IGN061``: no such duration.
     SchemaError
         ``IGN005``: a tape without a book.
     """
     if not is_whole(levels, 1, 10):
         raise ConfigError("IGN060", "order_flow_imbalance", "levels", shown(levels), "1 to 10")
-    return _core.ignition_imbalances(native(tape), int(levels))
+    window = None if normalise is None else _duration(normalise)
+    if window is not None and window <= 0:
+        rule = 'a duration such as "10s", or None'
+        raise ConfigError("IGN061", "order_flow_imbalance", "normalise", shown(normalise), rule)
+    return _core.order_flow_imbalances(native(tape), int(levels), window)
+
+
+def bulk_vpin(tape: Any, bucket: int, *, buckets: int = 50, bars: int = 10) -> pd.DataFrame:
+    """VPIN with bulk classification, a row a full bucket of volume.
+
+    Volume is cut into bars of equal lots, `bars` to a bucket. Of a bar the share Phi(d/sigma) counts as bought, where d
+    is its last price less that of the bar before and sigma the standard deviation of the d of the last `buckets` x
+    `bars` bars, this one included. VPIN is the mean of abs(bought - sold) over the volume of the last `buckets` buckets
+    (Easley, Lopez de Prado and O'Hara 2012, doi:10.1093/rfs/hhs053; its limits: Andersen and Bondarenko 2014,
+    doi:10.1016/j.finmar.2013.05.005). The published form takes bars of one minute and the sigma of the whole sample,
+    which looks ahead; this one knows nothing of what follows. With true signs it is the column ``vpin`` of
+    :func:`features`.
+
+    Parameters
+    ----------
+    tape : Tape
+        Events of one instrument; trades are enough. Those without a price are left out.
+    bucket : int
+        Lots of a bucket; published: a fiftieth of a mean day, which only you know.
+    buckets : int, optional
+        Buckets of the mean, 1 to 1,000.
+    bars : int, optional
+        Bars of a bucket, 1 to 100, at most one a lot.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the time of the print that filled the bucket [UTC]: ``event``, its number; ``bought``, share of the
+        bucket in [0, 1]; ``vpin`` in [0, 1], NaN before there are enough buckets.
+
+    Raises
+    ------
+    ConfigError
+        ``IGN062`` to ``IGN064``: a number of lots, buckets or bars out of range.
+    """
+    import pandas as pd
+
+    rules = (
+        ("IGN062", "bucket", bucket, 2**53),
+        ("IGN063", "buckets", buckets, 1_000),
+        ("IGN064", "bars", bars, 100),
+    )
+    for code, name, value, most in rules:
+        if not is_whole(value, 1, most):
+            raise ConfigError(code, "bulk_vpin", name, shown(value), f"a whole number from 1 to {most}")
+    columns = _core.bulk_vpin(native(tape), int(bucket), int(buckets), int(bars))
+    index = _times(columns.pop("time")).rename("time")
+    return pd.DataFrame(columns, index=index, copy=False)
+
+
+def arrivals(tape: Any, side: str = "trade") -> npt.NDArray[np.int64]:
+    """Return the times at which aggressors came, strictly ascending: prints of one nanosecond are one event.
+
+    Parameters
+    ----------
+    tape : Tape
+        Events of one instrument; trades are enough.
+    side : {"trade", "buy", "sell"}
+        Every trade, or those of one side.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Nanoseconds since the epoch, for :func:`fit_hawkes`.
+
+    Raises
+    ------
+    ConfigError
+        ``IGN065``: no such side.
+    """
+    if not isinstance(side, str):
+        raise ConfigError("IGN065", "arrivals", "side", shown(side), "buy, sell or trade")
+    return _core.aggressor_times(native(tape), side)
 
 
 def _times(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_] | None = None) -> pd.DatetimeIndex:

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use alvh_core::events::{Event, Flaw, LEVELS, Level, NO_PRICE, action};
 use alvh_core::ignition::clock::Features;
 use alvh_core::ignition::episode::Moment;
-use alvh_core::ignition::walk::imbalances;
 use alvh_core::ignition::{CLOCKS, Detection, Detector, Episode, IgnitionConfig, Stage, detect, walk};
 use alvh_core::{Error, Fault};
 use numpy::{PyArray1, PyArrayMethods};
@@ -290,18 +289,6 @@ fn ignition_books<'py>(py: Python<'py>, tape: &PyTape, start: i64, stop: i64, n:
     Ok(columns)
 }
 
-/// Order-flow imbalance of every event, contracts.
-#[pyfunction]
-fn ignition_imbalances<'py>(py: Python<'py>, tape: &PyTape, levels: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    if !(1..=LEVELS).contains(&levels) {
-        let fault = Fault::new("IGN060", "order_flow_imbalance", "levels", levels.to_string(), "1 to 10");
-        return Err(to_py(py, &Error::config(fault)));
-    }
-    let tape = tape.inner.clone();
-    let found = door::enter(py, |go_on| imbalances(&tape, levels, go_on))?;
-    Ok(arrays::finished(py, found))
-}
-
 /// Names of the stages, by number.
 pub const STAGES: [&str; 4] = ["idle", "armed", "ignited", "cascade"];
 const _: () = assert!(Stage::Cascade as usize + 1 == STAGES.len());
@@ -316,7 +303,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ignition_hash, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_detect, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_features, module)?)?;
-    module.add_function(wrap_pyfunction!(ignition_imbalances, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_events, module)?)?;
     module.add_function(wrap_pyfunction!(ignition_books, module)?)?;
     Ok(())

@@ -11,6 +11,7 @@ mod door;
 mod episodes;
 mod errors;
 mod feeds;
+mod flow_measures;
 mod history;
 mod ignition;
 mod margin;
@@ -53,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     dbn::register(module)?;
     feeds::register(module)?;
     ignition::register(module)?;
+    flow_measures::register(module)?;
     detector::register(module)?;
     capi::register(module)?;
     order_flow::register(module)?;

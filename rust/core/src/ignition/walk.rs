@@ -1,14 +1,12 @@
 //! A look at the detector after every event of a tape.
 
 use std::cell::Cell;
-use std::iter::zip;
 use std::ops::ControlFlow;
 
-use super::flow::{LEVEL_WEIGHTS, order_flow_imbalance};
 use super::{Detector, IgnitionConfig, Stream};
 use crate::decode::dbn::for_each;
 use crate::error::{Error, Fault, Result};
-use crate::events::{Depth, Event, Feed, action, flag};
+use crate::events::{Event, Feed};
 use crate::tape::{Body, Tape};
 
 /// Events between two questions whether to go on.
@@ -38,6 +36,19 @@ pub fn walk(
     look: &mut dyn FnMut(&Event, &Detector) -> ControlFlow<()>,
 ) -> Result<()> {
     require_book(tape)?;
+    walk_any(tape, config, go_on, look)
+}
+
+/// [`walk`] that takes tapes of trades alone, too: for what does not look at the book.
+///
+/// # Errors
+/// Those of `detect` but `IGN005`.
+pub fn walk_any(
+    tape: &Tape,
+    config: &IgnitionConfig,
+    go_on: &mut dyn FnMut() -> bool,
+    look: &mut dyn FnMut(&Event, &Detector) -> ControlFlow<()>,
+) -> Result<()> {
     let mut stream = Stream::new(config.clone(), tape.feed)?;
     match &tape.body {
         Body::Columns(events) => {
@@ -71,34 +82,4 @@ pub fn walk(
         }
     }
     Ok(())
-}
-
-/// Order-flow imbalance of every event over the best `levels` levels, contracts: level k weighs 1/k. An event that does
-/// not leave a whole book, and the first book after an open, a halt, a gap or a snapshot, have 0.
-///
-/// # Errors
-/// Those of `detect`.
-pub fn imbalances(tape: &Tape, levels: usize, go_on: &mut dyn FnMut() -> bool) -> Result<Vec<f64>> {
-    let mut found = Vec::new();
-    let mut before: Option<Depth> = None;
-    walk(tape, &IgnitionConfig::default(), go_on, &mut |event, detector| {
-        let mut sum = 0.0;
-        let is_status = matches!(event.action, action::HALT | action::RESUME | action::CLEAR);
-        if is_status || event.flags & (flag::SNAPSHOT | flag::MAYBE_BAD_BOOK) != 0 {
-            before = None;
-        } else if event.is_last() {
-            let after = *detector.depth();
-            if let Some(before) = before {
-                let pairs = zip(&before, &after).zip(LEVEL_WEIGHTS).take(levels);
-                sum = pairs.map(|((old, new), weight)| weight * order_flow_imbalance(old, new) as f64).sum();
-            }
-            // Like the detector, it begins with a book of two sides; later a missing one is an infinitely bad price.
-            if before.is_some() || after[0].is_two_sided() {
-                before = Some(after);
-            }
-        }
-        found.push(sum / LEVEL_WEIGHTS[0]);
-        ControlFlow::Continue(())
-    })?;
-    Ok(found)
 }
