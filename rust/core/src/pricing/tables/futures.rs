@@ -148,6 +148,11 @@ impl Kernel for Batch<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { table, terms, states, scale, out } = self;
+        // A path alone does not pay for the lanes beside it.
+        if let ([out], [v1], [v2], [intensity]) = (&mut *out, &*states.v1, &*states.v2, &*states.intensity) {
+            *out = scale * table.prices(terms, [*v1], [*v2], [*intensity])[0];
+            return;
+        }
         for (block, out) in out.chunks_mut(LANES).enumerate() {
             // The last block repeats its last state.
             let lane = |column: &[f64]| -> [f64; LANES] {
