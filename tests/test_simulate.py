@@ -406,3 +406,14 @@ def test_the_command_prints_the_comparison(capsys, tmp_path):
     assert parsed["quality"]["run"]["computed"] == 0
     assert main([*arguments, "--market", "nobody"]) == 2
     assert main([*arguments, "--paths", "0"]) == 2
+
+
+@pytest.mark.parametrize("marks", ["surface", "model"])
+def test_rules_that_read_signals_act_on_simulated_paths_and_disturb_nobody(marks):
+    fixed = alvh.books.static().replace(name="fixed")
+    rules = alvh.books.adaptive().replace(name="rules")
+    options = {"n_paths": 24, "years": 0.5, "seed": 3, "marks": marks, "warm_up": 252, "record_paths": 0}
+    both = alvh.simulate([fixed, rules], **options).raw["outcomes"]["final_equity_cents"].reshape(2, -1)
+    alone = alvh.simulate([fixed], **options).raw["outcomes"]["final_equity_cents"].reshape(-1)
+    assert np.mean(both[0] != both[1]) > 0.5
+    assert np.array_equal(alone, both[0])

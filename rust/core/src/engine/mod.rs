@@ -22,9 +22,11 @@ use crate::book::{Book, RESERVED_BUCKETS, SLEEVE_BUCKET};
 use crate::calendar::listed::Today;
 use crate::error::{Error, Fault, Result};
 use crate::instrument::{Day, Instrument};
+use crate::market::simulated::futures::Contracts;
 use crate::market::state::{SettlementSource, SettlementValue};
 use crate::market::{MarketSource, MarketState};
 use crate::marks::Marks;
+use crate::marks::model::is_simulated;
 use crate::math;
 use crate::policy::Policy;
 use crate::signals::Trackers;
@@ -160,6 +162,7 @@ pub fn run_with_controls<S: MarketSource, M: Marks, P: Policy>(
     let marks = &mut SharedMarks::new(marks);
     let mut growth = Growth::default();
     let (mut clamped, mut steps) = (0, 0);
+    let mut contracts = Contracts::new();
     for step_index in 0..source.n_steps() {
         if step_index % POLL_STEPS == 0 && !poll() {
             return Err(Error::Interrupted);
@@ -167,6 +170,10 @@ pub fn run_with_controls<S: MarketSource, M: Marks, P: Policy>(
         std::mem::swap(&mut state, &mut before);
         source.fill(step_index, &mut state);
         marks.prepare(&state);
+        if trackers.are_read() && is_simulated(&state) && state.vx_expiry.is_empty() {
+            let expiries = contracts.of(state.day);
+            list_futures(marks, &mut state, expiries);
+        }
         trackers.push(&mut state);
         if state.day < options.first_day {
             if reads_realised_vol && state.is_close {
@@ -262,6 +269,18 @@ pub fn run_with_controls<S: MarketSource, M: Marks, P: Policy>(
     let partial = Partial { outcomes, controls: kept, records, steps, clamped };
     check_residual(&partial, books, names.len())?;
     Ok(partial)
+}
+
+/// The futures at which marks trade, for signals of simulated paths whose source lists none. The marks of the step have
+/// been prepared without them and do not change.
+pub(crate) fn list_futures<M: Marks>(marks: &mut M, state: &mut MarketState, expiries: &[Day]) {
+    for &expiry in expiries {
+        for path in 0..state.n_paths() {
+            let price = marks.forward(state, path, Instrument::VixFuture { expiry });
+            state.vx_price.push(price);
+        }
+    }
+    state.vx_expiry.extend_from_slice(expiries);
 }
 
 fn scan_path<M: Marks>(

@@ -353,7 +353,7 @@ impl ModelMarks {
 }
 
 /// Whether the state comes with the market, as it does in a simulation.
-fn is_simulated(state: &MarketState) -> bool {
+pub(crate) fn is_simulated(state: &MarketState) -> bool {
     !state.model.v1.is_empty()
 }
 

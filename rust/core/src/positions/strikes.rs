@@ -5,6 +5,7 @@ use crate::calendar::listing::{self, ListedExpiry, Snap};
 use crate::instrument::{Instrument, Right};
 use crate::market::MarketState;
 use crate::marks::{LegBatch, Marks, OptionProduct, Quote, StrikeSearch};
+use crate::math;
 
 /// Steps of the walk towards spot for a target credit, in index points.
 const CREDIT_STEP: f64 = 5.0;
@@ -73,17 +74,17 @@ impl Series<'_> {
     fn find_by_delta<M: Marks>(&self, marks: &mut M, right: Right, delta: f64) -> f64 {
         let forward = marks.forward(self.state, self.path, self.option(right, self.underlying()));
         // |delta| falls with the strike for calls and rises for puts: bisect on the continuous strike, then compare
-        // the listed strikes around it.
-        let (mut low, mut high) = (forward * 0.02, forward * 12.0);
+        // the listed strikes around it. Halves that the bracket decides take no evaluation.
+        let mut bracket = self.bracket(marks, right, delta, forward);
+        let (mut low, mut high) = (forward * LEAST_STRIKE, forward * MOST_STRIKE);
         for _ in 0..48 {
             let middle = 0.5 * (low + high);
-            let further = marks.delta(self.state, self.path, self.option(right, middle)) > delta;
-            if further == (right == Right::Call) {
+            if bracket.is_above(middle, |strike| self.is_below(marks, right, delta, strike)) {
                 low = middle;
             } else {
                 high = middle;
             }
-            if high - low < 1e-3 * forward {
+            if high - low < RESOLUTION * forward {
                 break;
             }
         }
@@ -94,6 +95,97 @@ impl Series<'_> {
         let miss_above = (marks.delta(self.state, self.path, self.option(right, above)) - delta).abs();
         if miss_above < miss_below { above } else { below }
     }
+
+    /// Whether a strike lies below the one whose delta is wanted.
+    fn is_below<M: Marks>(&self, marks: &mut M, right: Right, delta: f64, strike: f64) -> bool {
+        (marks.delta(self.state, self.path, self.option(right, strike)) > delta) == (right == Right::Call)
+    }
+
+    /// A narrow bracket of the strike of a delta.
+    ///
+    /// Under one volatility d1 is linear in the log strike, and it nearly is under a smile: secants of it converge in two
+    /// or three evaluations. What they do not find the bisection finds.
+    fn bracket<M: Marks>(&self, marks: &mut M, right: Right, delta: f64, forward: f64) -> Bracket {
+        let mut bracket = Bracket { low: 0.0, high: f64::INFINITY };
+        // d1, which falls with the strike, of calls and puts alike.
+        let d1 = |delta: f64| if right == Right::Call { normal_quantile(delta) } else { -normal_quantile(delta) };
+        let wanted = d1(delta);
+        let mut mark = |bracket: &mut Bracket, x: f64| {
+            let strike = forward * math::exp(x);
+            let found = marks.delta(self.state, self.path, self.option(right, strike));
+            bracket.narrow(strike, (found > delta) == (right == Right::Call));
+            d1(found)
+        };
+        // At the forward d1 is half the total deviation.
+        let (mut x, mut found) = (0.0, mark(&mut bracket, 0.0));
+        let mut slope = -2.0 * found;
+        for _ in 0..4 {
+            // A little further, so that the two last strikes lie on both sides.
+            let to = (wanted - found) * slope;
+            let next = (x + to + (OVERSHOOT + 0.02 * to.abs()).copysign(to)).clamp(LEAST_LOG, MOST_LOG);
+            if !next.is_finite() || bracket.width() < 4.0 * OVERSHOOT * forward {
+                break;
+            }
+            let value = mark(&mut bracket, next);
+            slope = (next - x) / (value - found);
+            (x, found) = (next, value);
+        }
+        bracket
+    }
+}
+
+/// Strikes among which one is looked for, over the forward.
+const LEAST_STRIKE: f64 = 0.02;
+const MOST_STRIKE: f64 = 12.0;
+/// The same as logarithms, a little within.
+const LEAST_LOG: f64 = -3.9;
+const MOST_LOG: f64 = 2.4;
+/// Width over the forward at which a bisection ends.
+const RESOLUTION: f64 = 1e-3;
+/// How far secants aim beyond the strike they see, in its logarithm.
+const OVERSHOOT: f64 = 0.1 * RESOLUTION;
+
+/// Highest strike known to lie below, lowest known not to.
+#[derive(Debug, Clone, Copy)]
+struct Bracket {
+    low: f64,
+    high: f64,
+}
+
+impl Bracket {
+    fn narrow(&mut self, strike: f64, is_below: bool) {
+        if is_below {
+            self.low = self.low.max(strike);
+        } else {
+            self.high = self.high.min(strike);
+        }
+    }
+
+    fn width(&self) -> f64 {
+        self.high - self.low
+    }
+
+    /// Whether what is looked for lies above a strike; `evaluate` says so where the bracket does not.
+    fn is_above(&mut self, strike: f64, evaluate: impl FnOnce(f64) -> bool) -> bool {
+        if strike <= self.low {
+            return true;
+        }
+        if strike >= self.high {
+            return false;
+        }
+        let is_below = evaluate(strike);
+        self.narrow(strike, is_below);
+        is_below
+    }
+}
+
+/// The normal quantile to 5e-4, which is enough for guesses (Abramowitz & Stegun 26.2.23).
+fn normal_quantile(p: f64) -> f64 {
+    let tail = if p < 0.5 { p } else { 1.0 - p };
+    let t = (-2.0 * math::ln(tail)).sqrt();
+    let z =
+        t - (2.515_517 + t * (0.802_853 + t * 0.010_328)) / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308)));
+    if p < 0.5 { -z } else { z }
 }
 
 /// The four strikes of a condor.
@@ -210,6 +302,8 @@ fn wings<M: Marks>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instrument::{Day, Settlement};
+    use crate::marks::surface::SurfaceMarks;
 
     #[test]
     fn golden_expected_daily_range() {
@@ -217,5 +311,103 @@ mod tests {
         let range = 1.026 * expected_daily_range(17.95, 17.95);
         assert!((range - 1.160).abs() < 5e-4);
         assert!((range / 100.0 * 7_138.80 - 82.8).abs() < 0.05);
+    }
+
+    /// Smiles from random indices, and how many deltas they were asked for.
+    struct Counted {
+        marks: SurfaceMarks,
+        deltas: usize,
+    }
+
+    impl Marks for Counted {
+        fn prepare(&mut self, state: &MarketState) {
+            self.marks.prepare(state);
+        }
+
+        fn quote(&mut self, state: &MarketState, legs: &LegBatch, quotes: &mut Vec<Quote>) {
+            self.marks.quote(state, legs, quotes);
+        }
+
+        fn delta(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
+            self.deltas += 1;
+            self.marks.delta(state, path, instrument)
+        }
+
+        fn forward(&mut self, state: &MarketState, path: usize, instrument: Instrument) -> f64 {
+            self.marks.forward(state, path, instrument)
+        }
+
+        fn listed_strikes(&self, _: &MarketState, _: OptionProduct, _: Day, _: Right) -> Option<&[f64]> {
+            None
+        }
+
+        fn listed_expiries(&self, _: &MarketState, _: OptionProduct) -> Option<&[ListedExpiry]> {
+            None
+        }
+    }
+
+    /// The bisection with an evaluation on every half.
+    fn plain_bisection(series: &Series<'_>, marks: &mut Counted, right: Right, delta: f64) -> f64 {
+        let forward = marks.forward(series.state, 0, series.option(right, series.underlying()));
+        let (mut low, mut high) = (forward * LEAST_STRIKE, forward * MOST_STRIKE);
+        while high - low >= RESOLUTION * forward {
+            let middle = 0.5 * (low + high);
+            if series.is_below(marks, right, delta, middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let [below, above] = [Snap::Down, Snap::Up].map(|snap| series.snap(marks, right, 0.5 * (low + high), snap));
+        let mut miss = |strike| (marks.delta(series.state, 0, series.option(right, strike)) - delta).abs();
+        if miss(above) < miss(below) { above } else { below }
+    }
+
+    #[test]
+    fn a_bracketed_search_finds_the_strike_of_a_plain_bisection() {
+        let mut marks = Counted { marks: SurfaceMarks::new(), deltas: 0 };
+        let mut draw = {
+            let mut n = 0_u32;
+            move || {
+                n += 1;
+                f64::from(n.wrapping_mul(2_654_435_769)) / f64::from(u32::MAX)
+            }
+        };
+        let (mut searches, mut deltas) = (0, 0);
+        for _ in 0..300 {
+            let vix = 9.0 * math::exp(2.2 * draw());
+            let mut near = |share: f64| vec![vix * (1.0 + share * (draw() - 0.5))];
+            let state = MarketState {
+                day: 19_725,
+                seconds: 57_600,
+                vix9d: near(0.4),
+                vix3m: near(0.3),
+                vix6m: near(0.4),
+                spot: vec![1_000.0 + 6_000.0 * draw()],
+                vix: vec![vix],
+                vvix: vec![f64::NAN],
+                skew: vec![f64::NAN],
+                rate: vec![0.03],
+                dividend_yield: vec![0.015],
+                spread_multiplier: vec![1.0],
+                ..MarketState::default()
+            };
+            marks.prepare(&state);
+            for product in [OptionProduct::Spx, OptionProduct::Vix] {
+                let day = state.day + 2 + (250.0 * draw()) as Day;
+                let expiry = ListedExpiry { day, settlement: Settlement::Am, weekly: false };
+                let series = Series { state: &state, path: 0, product, expiry };
+                for right in [Right::Put, Right::Call] {
+                    let delta = 0.02 + 0.96 * draw();
+                    let want = plain_bisection(&series, &mut marks, right, delta);
+                    marks.deltas = 0;
+                    let got = series.by_delta(&mut marks, right, delta);
+                    assert!(got.to_bits() == want.to_bits(), "{product:?} {right:?} {delta} {vix}: {got} not {want}");
+                    searches += 1;
+                    deltas += marks.deltas;
+                }
+            }
+        }
+        assert!(deltas < 8 * searches, "{deltas} deltas of {searches} searches");
     }
 }

@@ -77,6 +77,11 @@ impl Trackers {
         Self { trackers, of_book, delays, past, unread: Reading::default() }
     }
 
+    /// Whether any book reads signals.
+    pub fn are_read(&self) -> bool {
+        !self.trackers.is_empty()
+    }
+
     /// Reads one step of all paths.
     pub fn push(&mut self, state: &mut MarketState) {
         self.past.push(state);

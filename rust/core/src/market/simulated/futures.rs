@@ -10,6 +10,35 @@ use crate::pricing::transform::State;
 /// The first contracts: the fourth has 83 days to live at least, so that sixty days are always between two.
 const CONTRACTS: usize = 4;
 
+/// The listed contracts of the latest day that was asked for.
+#[derive(Debug, Clone)]
+pub struct Contracts {
+    day: Day,
+    expiries: Vec<Day>,
+}
+
+impl Contracts {
+    /// Before the first day.
+    pub fn new() -> Self {
+        Self { day: Day::MIN, expiries: Vec::new() }
+    }
+
+    /// Settlement days of the first contracts of a day.
+    pub fn of(&mut self, day: Day) -> &[Day] {
+        if self.day != day {
+            self.day = day;
+            self.expiries = vx_expiries(day).iter().take(CONTRACTS).map(|expiry| expiry.day).collect();
+        }
+        &self.expiries
+    }
+}
+
+impl Default for Contracts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A source of paths whose states carry the model's futures.
 ///
 /// They have the bits of the marks of the model, so that nothing but what reads `vx_price` can tell.
@@ -17,8 +46,7 @@ pub struct WithFutures<'a, S> {
     source: &'a mut S,
     tables: &'a ModelTables,
     clock: BusinessClock,
-    /// Contracts of the latest day.
-    listed: (Day, Vec<Day>),
+    contracts: Contracts,
     placed: ModelColumns,
     terms: FutureTerms,
     prices: Vec<f64>,
@@ -29,7 +57,7 @@ impl<'a, S: MarketSource> WithFutures<'a, S> {
     pub fn new(source: &'a mut S, tables: &'a ModelTables, clock: BusinessClock) -> Self {
         let prices = vec![0.0; source.n_paths()];
         let (placed, terms) = (ModelColumns::default(), FutureTerms::default());
-        Self { source, tables, clock, listed: (Day::MIN, Vec::new()), placed, terms, prices }
+        Self { source, tables, clock, contracts: Contracts::new(), placed, terms, prices }
     }
 }
 
@@ -48,10 +76,6 @@ impl<S: MarketSource> MarketSource for WithFutures<'_, S> {
 
     fn fill(&mut self, step: usize, state: &mut MarketState) {
         self.source.fill(step, state);
-        if self.listed.0 != state.day {
-            let expiries = vx_expiries(state.day);
-            self.listed = (state.day, expiries.iter().take(CONTRACTS).map(|expiry| expiry.day).collect());
-        }
         let placed = &mut self.placed;
         for column in [&mut placed.v1, &mut placed.v2, &mut placed.intensity] {
             column.clear();
@@ -63,7 +87,7 @@ impl<S: MarketSource> MarketSource for WithFutures<'_, S> {
             placed.v2.push(v2);
             placed.intensity.push(intensity);
         }
-        for &expiry in &self.listed.1 {
+        for &expiry in self.contracts.of(state.day) {
             let years = self.clock.years(state.day, state.seconds, expiry, OPEN_SECONDS);
             self.tables.vix_futures(years, placed, &mut self.terms, &mut self.prices);
             for (path, price) in self.prices.iter().enumerate() {
@@ -86,8 +110,12 @@ impl<S: MarketSource> MarketSource for WithFutures<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::list_futures;
+    use crate::instrument::Instrument;
     use crate::market::model::MarketConfig;
     use crate::market::simulated::{Agenda, LANES, SimulatedSource};
+    use crate::marks::surface::SurfaceMarks;
+    use crate::marks::{LegBatch, Marks};
     use crate::signals::CarrySource;
     use crate::signals::carry::term_structure;
     use crate::simulate::InstructionSet;
@@ -116,6 +144,35 @@ mod tests {
                     let years = world.clock().years(state.day, state.seconds, expiry, OPEN_SECONDS);
                     let want = tables.vix_future(tables.place(hidden).state, years);
                     assert_eq!(state.vx_price[i * 5 + path].to_bits(), want.to_bits());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_futures_of_surfaces_span_sixty_days_and_are_those_that_trade() {
+        let config = MarketConfig::preset("HSVCJ2F-2026").expect("preset");
+        let world = World::from_json(
+            r#"{"start":19724,"sessions":60,"steps_per_day":1,"spot":5000.0,"measure":"P","marks":"surface"}"#,
+        )
+        .expect("world");
+        let agenda = Agenda::new(&config, &world);
+        let mut source: SimulatedSource<'_, LANES> = SimulatedSource::new(&agenda, 3, 0, 3, InstructionSet::best());
+        let (mut state, mut marks, mut contracts) = (MarketState::default(), SurfaceMarks::new(), Contracts::new());
+        for step in 0..source.n_steps() {
+            source.fill(step, &mut state);
+            marks.prepare(&state);
+            let expiries = contracts.of(state.day);
+            list_futures(&mut marks, &mut state, expiries);
+            for path in 0..3 {
+                let carry = term_structure(&state, path, CarrySource::ConstantMaturity);
+                assert!(carry.is_finite() && carry.abs() < 1.0, "{step} {path}: {carry}");
+                for (i, &expiry) in state.vx_expiry.clone().iter().enumerate() {
+                    let batch =
+                        LegBatch { path: vec![path as u32], instrument: vec![Instrument::VixFuture { expiry }] };
+                    let mut quotes = Vec::new();
+                    marks.quote(&state, &batch, &mut quotes);
+                    assert_eq!(state.vx_price[i * 3 + path].to_bits(), quotes[0].mid.to_bits());
                 }
             }
         }
