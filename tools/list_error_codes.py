@@ -31,6 +31,7 @@ PREFIXES = {
     "DET": "formats of order-book files",
     "IGN": "the ignition detector",
     "LAB": "labelled order flow and scores",
+    "HWK": "self-exciting processes fitted to event times",
     "FIL": "packed files",
     "CAL": "calendar",
     "HIS": "history",

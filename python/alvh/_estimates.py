@@ -28,6 +28,8 @@ _Z = _NORMAL.inv_cdf(0.5 + LEVEL / 2.0)
 _MOST_UNDEFINED = 0.05
 # Paths below which a conditional statistic or a quantile is not reported.
 _FEWEST = 20
+# Paths for each control variate below which none is used: a regression on few paths costs more than it gives.
+_PATHS_A_CONTROL = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,7 @@ class Paths:
     pairs : bool
         Whether paths 2k and 2k + 1 are antithetic: a pair then counts as one observation.
     controls : ndarray, shape (n_controls, n), optional
-        Quantities whose expectation is known to be zero.
+        Quantities whose expectation is known to be zero; not used with fewer than ten paths each.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Paths:
         self._plain = raw
         self._centred: Values | None = None
         self.weights = raw
-        if controls is not None and len(controls) and n > 2 * len(controls):
+        if controls is not None and len(controls) and n >= _PATHS_A_CONTROL * len(controls):
             self._calibrate(controls)
 
     def _calibrate(self, controls: Values) -> None:

@@ -202,6 +202,7 @@ def simulate(
         "intraday": _part("intraday", intraday, IntradayConfig),
         "fair": _part("fair", fair, FairSignals),
         "overlay": bool(overlay) or None,
+        "controls": bool(control_variates) or None,
         "overnight": overnight,
         "weekend": weekend,
         "overnight_jump_share": overnight_jump_share,

@@ -142,6 +142,11 @@ fn simulate_books<'py>(
     raw.set_item("buckets", &names)?;
     raw.set_item("rules", RULES)?;
     raw.set_item("event_kinds", INCIDENTS)?;
+    let paths = PyDict::new(py);
+    for (name, column) in study::control_names(&world, &books).iter().zip(result.controls) {
+        paths.set_item(format!("control:{name}"), finished(py, column))?;
+    }
+    raw.set_item("paths", paths)?;
     raw.set_item("outcomes", outcomes)?;
     raw.set_item("records", records?)?;
     raw.set_item("sessions", world.sessions)?;

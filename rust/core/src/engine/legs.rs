@@ -59,6 +59,11 @@ impl LegTable {
         self.marks[slot as usize]
     }
 
+    /// All legs, free slots among them.
+    pub(super) fn batch(&self) -> &LegBatch {
+        &self.batch
+    }
+
     /// The latest mark of a slot.
     #[inline]
     pub fn quote(&self, slot: Slot) -> Quote {

@@ -4,6 +4,7 @@
 //! margin, triggers and targets for the step after. Nothing is filled at the price that triggered it.
 
 pub mod account;
+pub mod controls;
 pub mod ledger;
 pub mod legs;
 pub mod orders;
@@ -12,6 +13,7 @@ pub mod scan;
 pub mod shared;
 
 use account::{BookAccount, Growth, Step};
+use controls::BookControls;
 use legs::LegTable;
 use record::{BookSeries, Partial, Record};
 use shared::SharedMarks;
@@ -109,6 +111,24 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
     options: RunOptions,
     poll: &mut dyn FnMut() -> bool,
 ) -> Result<Partial> {
+    run_with_controls(source, marks, policy, books, first_path, options, None, poll)
+}
+
+/// The same with control variates of the books, from a source that keeps innovations.
+///
+/// # Errors
+/// Those of [`run`].
+#[allow(clippy::too_many_arguments, reason = "those of `run` and one more")]
+pub fn run_with_controls<S: MarketSource, M: Marks, P: Policy>(
+    source: &mut S,
+    marks: &mut M,
+    policy: &mut P,
+    books: &[Book],
+    first_path: u64,
+    options: RunOptions,
+    mut controls: Option<BookControls<M>>,
+    poll: &mut dyn FnMut() -> bool,
+) -> Result<Partial> {
     for (index, book) in books.iter().enumerate() {
         if books[..index].iter().any(|other| other.name == book.name) {
             let name = format!("{:?} twice", book.name);
@@ -155,6 +175,9 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
             continue;
         }
         let is_first = steps == 0;
+        if let Some(controls) = controls.as_mut() {
+            controls.accrue(&state);
+        }
         steps += n_paths as u64;
         let today = Today::new(state.day);
         // Most steps settle nothing, and a settlement may have to be estimated.
@@ -215,13 +238,28 @@ pub fn run<S: MarketSource, M: Marks, P: Policy>(
                 }
             }
         }
+        if let Some(controls) = controls.as_mut() {
+            controls.measure(&state, &legs, &accounts);
+        }
+    }
+    let mut kept = Vec::new();
+    for path in 0..n_paths {
+        let mut row = Vec::new();
+        source.path_controls(path, &mut row);
+        if let Some(controls) = &controls {
+            controls.of_path(path, &mut row);
+        }
+        if !row.is_empty() {
+            kept.push((first_path + path as u64, row));
+        }
     }
     let outcomes = accounts
         .into_iter()
         .enumerate()
         .map(|(path, books)| (first_path + path as u64, books.into_iter().map(BookAccount::outcome).collect()))
         .collect();
-    let partial = Partial { outcomes, records: records.into_iter().flatten().collect(), steps, clamped };
+    let records = records.into_iter().flatten().collect();
+    let partial = Partial { outcomes, controls: kept, records, steps, clamped };
     check_residual(&partial, books, names.len())?;
     Ok(partial)
 }

@@ -262,6 +262,8 @@ impl Outcome {
 pub struct Partial {
     /// Outcomes by path, `n_books` each, in path order.
     pub outcomes: Vec<(u64, Vec<Outcome>)>,
+    /// Control variates by path, in path order: those of the source, then those of every book; empty where none are kept.
+    pub controls: Vec<(u64, Vec<f64>)>,
     /// Recorded paths in path order.
     pub records: Vec<Record>,
     /// Steps of all paths.
@@ -282,6 +284,8 @@ impl Partial {
             let path = pair[0].0.to_string();
             return Err(Error::data(Fault::new("RES001", "merge", "path", path, "every path in one part only")));
         }
+        self.controls.extend(other.controls);
+        self.controls.sort_by_key(|entry| entry.0);
         self.records.extend(other.records);
         self.records.sort_by_key(|record| record.path);
         self.steps += other.steps;

@@ -85,6 +85,7 @@ fn alone(state: &MarketState, path: usize) -> MarketState {
         // The surface reads neither the model's state nor signals.
         model: ModelColumns::default(),
         episode: EpisodeColumns::default(),
+        innovations: Default::default(),
         signals: Vec::new(),
         flags: state.flags,
     }

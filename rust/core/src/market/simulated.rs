@@ -8,6 +8,7 @@
 //! ([`BusinessClock`]); cash earns interest by the calendar (ACT/365F), as in history.
 #![allow(clippy::needless_range_loop, reason = "the same lane of many arrays")]
 
+pub mod futures;
 pub mod intraday;
 
 use alvh_simd::{InstructionSet, Kernel};
@@ -21,6 +22,7 @@ use crate::pricing::market_columns::VIX_WINDOW;
 use crate::pricing::vix_transform::Squared;
 use crate::rng::Domain;
 use crate::simulate::lanes::{exp, larger, ln, smaller};
+use crate::simulate::scheme::innovations::{Before, Innovations};
 use crate::simulate::scheme::{Block, Draws, Dynamics, Lane, Stride};
 use crate::simulate::world::World;
 
@@ -52,6 +54,9 @@ pub struct Agenda {
     steps_per_day: usize,
     account_steps: usize,
     antithetic: bool,
+    controls: bool,
+    /// Sessions before the books begin.
+    early: usize,
     vix: Squared,
     others: [Squared; 3],
     rate: f64,
@@ -87,6 +92,8 @@ impl Agenda {
             steps_per_day: world.steps_per_day,
             account_steps: world.account_steps(),
             antithetic: world.antithetic,
+            controls: world.controls,
+            early: days.partition_point(|&day| day < world.start),
             vix: pricing.vix_squared(VIX_WINDOW),
             others: OTHER_WINDOWS.map(|days| pricing.vix_squared(days / 365.0)),
             rate: market.r,
@@ -143,6 +150,7 @@ pub struct SimulatedSource<'a, const N: usize = LANES> {
     block: Box<Block<N>>,
     observed: Box<Observed<N>>,
     range: Box<Range<N>>,
+    innovations: Option<Box<Innovations<N>>>,
     /// Steps made.
     done: usize,
 }
@@ -161,6 +169,7 @@ impl<'a, const N: usize> SimulatedSource<'a, N> {
             start,
             observed: Box::new(Observed { spot: zero, vix: zero, others: [zero; 3], intensity: zero }),
             range: Box::new(Range { high: zero, low: zero, open_spot: zero, open_vix: zero }),
+            innovations: agenda.controls.then(|| Box::new(Innovations::new())),
             done: 0,
         }
     }
@@ -169,8 +178,13 @@ impl<'a, const N: usize> SimulatedSource<'a, N> {
         let (session, until) = self.agenda.place(self.done);
         let from = if self.done.is_multiple_of(self.agenda.account_steps) { 0 } else { until - 1 };
         let first = session * (self.agenda.steps_per_day + 1);
+        if let Some(innovations) = &mut self.innovations {
+            innovations.step = Innovations::new().step;
+        }
         self.set.run(Advance {
             agenda: self.agenda,
+            innovations: self.innovations.as_deref_mut(),
+            is_early: session < self.agenda.early,
             strides: &self.agenda.strides[self.agenda.sessions[session].night],
             block: &mut self.block,
             observed: &mut self.observed,
@@ -189,6 +203,8 @@ struct Advance<'a, const N: usize> {
     block: &'a mut Block<N>,
     observed: &'a mut Observed<N>,
     range: &'a mut Range<N>,
+    innovations: Option<&'a mut Innovations<N>>,
+    is_early: bool,
     /// Number of the session's first move.
     first: usize,
     moves: std::ops::Range<usize>,
@@ -246,7 +262,11 @@ impl<const N: usize> Kernel for Advance<'_, N> {
             let step = self.first + number;
             let stride = &self.strides[usize::from(number > 0)];
             let before = self.block.log_spot;
+            let whole = self.innovations.is_some().then(|| Before::of(self.block));
             self.block.step(&self.agenda.dynamics, stride, step);
+            if let (Some(innovations), Some(whole)) = (self.innovations.as_deref_mut(), whole) {
+                innovations.add(&self.agenda.dynamics, stride, &whole, self.block, self.is_early);
+            }
             if number > 0 {
                 self.extremes(&before, step);
                 continue;
@@ -296,6 +316,9 @@ impl<const N: usize> MarketSource for SimulatedSource<'_, N> {
     fn fill(&mut self, step: usize, state: &mut MarketState) {
         if step < self.done {
             self.block.clone_from(&self.start);
+            if let Some(innovations) = &mut self.innovations {
+                **innovations = Innovations::new();
+            }
             self.done = 0;
         }
         while self.done <= step {
@@ -334,10 +357,21 @@ impl<const N: usize> MarketSource for SimulatedSource<'_, N> {
         copy(&mut state.model.v1, &self.block.v1[..n]);
         copy(&mut state.model.v2, &self.block.v2[..n]);
         copy(&mut state.model.intensity, &self.observed.intensity[..n]);
+        if let Some(innovations) = &self.innovations {
+            for (column, lanes) in state.innovations.iter_mut().zip(&innovations.step) {
+                copy(column, &lanes[..n]);
+            }
+        }
         state.episode.clear();
         state.vx_expiry.clear();
         state.vx_price.clear();
         state.signals.clear();
+    }
+
+    fn path_controls(&self, path: usize, out: &mut Vec<f64>) {
+        if let Some(innovations) = &self.innovations {
+            out.extend(innovations.sums.iter().map(|lane| lane[path]));
+        }
     }
 
     fn spx_settlement(&self, _step: usize, path: usize) -> SettlementValue {

@@ -2,6 +2,7 @@
 
 use crate::instrument::Day;
 use crate::math::exp;
+pub(crate) use crate::simulate::scheme::innovations::INNOVATIONS;
 
 /// Facts about a step that must reach the result: bits of [`MarketState::flags`].
 pub mod flag {
@@ -106,6 +107,8 @@ pub struct MarketState {
     pub model: ModelColumns,
     /// What an episode adds to it.
     pub episode: EpisodeColumns,
+    /// What the step brought beyond its mean, where control variates are kept: see `simulate::scheme::innovations`.
+    pub innovations: [Vec<f64>; INNOVATIONS],
     /// Inputs of signals that come with the market rather than from its prices, one column of `n_paths` values each in
     /// the order of `signals::INPUTS`, then those of users; marks do not read them. Empty where the source has none, and
     /// so is each column of it.
@@ -179,6 +182,10 @@ pub trait MarketSource {
     /// Names of the columns that users added, in their order in `MarketState::signals` after `signals::INPUTS`.
     fn user_columns(&self) -> &[String] {
         &[]
+    }
+    /// Sums of the innovations of a path over all steps, where they are kept.
+    fn path_controls(&self, path: usize, out: &mut Vec<f64>) {
+        let _ = (path, out);
     }
     /// Writes step `step` into `state`.
     fn fill(&mut self, step: usize, state: &mut MarketState);

@@ -5,7 +5,7 @@
 //! step whose prices are quotes. A step whose index or VIX is an estimate from the bar of its own session moves
 //! nothing made from prices: that bar was not known yet.
 
-mod carry;
+pub(crate) mod carry;
 mod config;
 mod exogenous;
 mod indicators;

@@ -12,6 +12,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod innovations;
+
 use super::lanes::{inverses, larger, ln, normals, smaller, unit_interval};
 use crate::market::model::MarketConfig;
 use crate::math;

@@ -3,19 +3,22 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::InstructionSet;
+use super::scheme::innovations::SUMS;
 use super::workers;
 use super::world::{MarkKind, World};
 use crate::book::{Book, LayerInstrument};
+use crate::engine::controls::{self, AverageJump, BookControls};
 use crate::engine::record::{Outcome, Partial, Record};
 use crate::engine::{self, RunOptions, bucket_names};
 use crate::error::{Error, Fault, Result};
 use crate::market::MarketSource;
 use crate::market::model::MarketConfig;
+use crate::market::simulated::futures::WithFutures;
 use crate::market::simulated::intraday::EpisodeSource;
 use crate::market::simulated::{Agenda, LANES, SimulatedSource};
 use crate::marks::model::ModelMarks;
 use crate::marks::surface::SurfaceMarks;
-use crate::policy::StaticPolicy;
+use crate::policy::{Policy, StaticPolicy};
 use crate::pricing::tables::ModelTables;
 
 /// Which paths of a world to run: shards of a study differ in this only.
@@ -77,6 +80,8 @@ impl Outcomes {
 pub struct ShardResult {
     /// Outcomes of all paths.
     pub outcomes: Outcomes,
+    /// Control variates of all paths, whose expectation is zero, one column for each of [`control_names`].
+    pub controls: Vec<Vec<f64>>,
     /// Recorded paths in path order.
     pub records: Vec<Record>,
     /// Steps of all paths.
@@ -115,7 +120,8 @@ pub fn simulate(
     market.validate()?;
     world.validate()?;
     let (n_books, n_buckets) = (books.len(), bucket_names(books).len());
-    let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets);
+    let n_controls = control_names(world, books).len();
+    let numbers = n_books.saturating_mul(Outcome::numbers() + n_buckets) + n_controls;
     let recorded = shard.recorded.saturating_sub(shard.first_path).min(shard.n_paths as u64) as usize;
     world.check_size(shard.n_paths, numbers, n_books, recorded)?;
     let refuse =
@@ -129,9 +135,11 @@ pub fn simulate(
         (MarkKind::Model, None) => return refuse("none", "tables of the market, since marks are the model's"),
     };
     let agenda = Agenda::new(market, world);
-    let common = Common { world, books, agenda: &agenda, tables, shard, set };
+    let common = Common { market, world, books, agenda: &agenda, tables, shard, set };
     let outcomes = Outcomes::new(n_books, n_buckets, shard.n_paths);
-    let collected = Mutex::new(Collected { result: ShardResult { outcomes, ..ShardResult::default() }, failure: None });
+    let controls = vec![vec![0.0; shard.n_paths]; n_controls];
+    let result = ShardResult { outcomes, controls, ..ShardResult::default() };
+    let collected = Mutex::new(Collected { result, failure: None });
     let blocks = (0..shard.n_paths).step_by(LANES);
     workers::run(threads, blocks, go_on, |first, alive| {
         let answer = common.run(first, alive);
@@ -141,6 +149,11 @@ pub fn simulate(
                 for (index, (_, outcomes)) in partial.outcomes.iter().enumerate() {
                     for (book, outcome) in outcomes.iter().enumerate() {
                         collected.result.outcomes.put(shard.n_paths, first + index, book, outcome);
+                    }
+                }
+                for (index, (_, row)) in partial.controls.iter().enumerate() {
+                    for (column, &value) in collected.result.controls.iter_mut().zip(row) {
+                        column[first + index] = value;
                     }
                 }
                 collected.result.records.extend(partial.records);
@@ -163,6 +176,26 @@ pub fn simulate(
     Ok(result)
 }
 
+/// Whether books have control variates of their own: their sensitivities need marks of the model, and steps that are
+/// decided on nothing later. Fine steps of a session with an episode lie between an open and a close that are drawn
+/// before them.
+fn has_book_controls(world: &World) -> bool {
+    world.controls && world.marks == MarkKind::Model && world.intraday.is_none()
+}
+
+/// Names of the control variates of a run: innovations summed over a path, then those weighted by what books hold.
+pub fn control_names(world: &World, books: &[Book]) -> Vec<String> {
+    let mut names = Vec::new();
+    if world.controls {
+        names.extend(SUMS.iter().map(ToString::to_string));
+    }
+    if has_book_controls(world) {
+        let of = |book: usize| controls::NAMES.iter().map(move |name| format!("book{book}:{name}"));
+        names.extend((0..books.len()).flat_map(of));
+    }
+    names
+}
+
 fn holds_note(book: &Book) -> bool {
     let layers = book.hedge.iter().flat_map(|hedge| &hedge.layers);
     layers.map(|layer| layer.instrument).any(|instrument| instrument == LayerInstrument::VixNote)
@@ -170,6 +203,7 @@ fn holds_note(book: &Book) -> bool {
 
 /// What all blocks of a call have in common.
 struct Common<'a> {
+    market: &'a MarketConfig,
     world: &'a World,
     books: &'a [Book],
     agenda: &'a Agenda,
@@ -213,7 +247,21 @@ impl Common<'_> {
                     .with_clock(self.world.clock())
                     .with_overlay(self.world.overlay)
                     .with_note(self.books.iter().any(holds_note));
-                engine::run(source, &mut marks, policy, self.books, first_path, options, alive)
+                let jumps = self.market.pricing().jumps;
+                let jump =
+                    AverageJump { price: jumps.mu_x + jumps.rho_j * jumps.mu_v, v1: jumps.mu_v, intensity: jumps.eta };
+                let capitals: Vec<f64> = self.books.iter().map(|book| book.capital).collect();
+                // The note has a level that follows every step: moved states would spoil it.
+                let controls = has_book_controls(self.world)
+                    .then(|| BookControls::new(marks.clone().with_note(false), jump, source.n_paths(), &capitals));
+                let books = self.books;
+                if books.iter().any(|book| policy.signals(book).is_some()) {
+                    let source = &mut WithFutures::new(source, tables, self.world.clock());
+                    return engine::run_with_controls(
+                        source, &mut marks, policy, books, first_path, options, controls, alive,
+                    );
+                }
+                engine::run_with_controls(source, &mut marks, policy, books, first_path, options, controls, alive)
             }
         }
     }

@@ -55,6 +55,9 @@ pub struct World {
     /// The same over a weekend or a holiday.
     #[serde(default)]
     pub weekend: Option<f64>,
+    /// Control variates are kept of every path: see `docs/simulation.md`.
+    #[serde(default)]
+    pub controls: bool,
     /// What marks legs.
     pub marks: MarkKind,
     /// Marks of the model scale the volatility of VIX options to what the market asked.

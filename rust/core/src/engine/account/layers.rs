@@ -120,6 +120,8 @@ impl BookAccount {
         if may_keep && self.keeps(step, index, &instruments, wanted) {
             self.layers[index].bought = step.state.day;
             self.layers[index].roll_due = false;
+            // Sized anew like a layer that is bought anew: what recycling had added is not rebought later.
+            self.layers[index].extra = 0;
             return self.resize(book, step, index, wanted, anew.unwrap_or(rule::LAYER_ROLL));
         }
         if wanted == 0 && self.layers[index].lots.is_empty() && layer.instrument == LayerInstrument::SpxPut {

@@ -218,6 +218,16 @@ impl BookAccount {
         self.lots().map(|lot| (legs.instrument(lot.slot), lot.contracts)).collect()
     }
 
+    /// Sum over everything held of what each slot has for one contract.
+    pub(super) fn sensitivity<const K: usize>(&self, slots: &[[f64; K]]) -> [f64; K] {
+        let mut sums = [0.0; K];
+        for lot in self.lots() {
+            let one = &slots[lot.slot as usize];
+            sums.iter_mut().zip(one).for_each(|(sum, value)| *sum += lot.contracts as f64 * value);
+        }
+        sums
+    }
+
     fn open_contracts(&self) -> i64 {
         self.condors.iter().map(|condor| condor.contracts).sum()
     }

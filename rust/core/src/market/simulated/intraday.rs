@@ -375,6 +375,10 @@ impl MarketSource for EpisodeSource<'_> {
         }
     }
 
+    fn path_controls(&self, path: usize, out: &mut Vec<f64>) {
+        self.inner.path_controls(path, out);
+    }
+
     fn spx_settlement(&self, step: usize, path: usize) -> SettlementValue {
         self.inner.spx_settlement(step, path)
     }

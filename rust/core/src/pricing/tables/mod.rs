@@ -168,7 +168,7 @@ impl ModelTables {
     }
 
     /// All but the values of the smiles.
-    fn empty(config: &MarketConfig) -> Result<Self> {
+    pub(crate) fn empty(config: &MarketConfig) -> Result<Self> {
         config.validate()?;
         let model = config.pricing();
         let squared = model.vix_squared(VIX_WINDOW);
