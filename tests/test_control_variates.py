@@ -57,7 +57,7 @@ def test_means_weighted_by_books_are_zero(study, steps_per_day, antithetic):
         sample = study
     else:
         sample = run(
-            20_480, names=("static",), years=0.03, steps_per_day=steps_per_day, antithetic=antithetic
+            20_480, names=("static",), years=0.06, steps_per_day=steps_per_day, antithetic=antithetic
         )
     weighted = {name: values for name, values in controls(sample).items() if name.startswith("book")}
     assert len(weighted) == 7 * len(sample.raw["books"])

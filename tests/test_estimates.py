@@ -87,6 +87,12 @@ def test_control_variates_reduce_the_error_by_what_they_explain_and_keep_the_cov
     assert twice.mean(x).value == pytest.approx(controlled[-1].value)
 
 
+def test_controls_that_were_never_followed_change_nothing():
+    values = np.random.default_rng(3).normal(size=400)
+    plain, followed = Paths(400).mean(values), Paths(400, controls=np.zeros((3, 400))).mean(values)
+    assert (followed.value, followed.std_error) == (plain.value, plain.std_error)
+
+
 def test_importance_weights_give_the_mean_under_the_other_law():
     rng = np.random.default_rng(6)
     estimates = []

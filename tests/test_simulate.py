@@ -344,7 +344,16 @@ def test_bad_books_are_refused():
             alvh.simulate(books, n_paths=64)
 
 
+def test_controls_move_a_mean_within_its_error_and_shrink_that(whole):
+    plain, steered = alvh.Study({**whole.raw, "use_controls": False}).summary(), whole.summary()
+    away = (steered["pnl"] - plain["pnl"]).abs()
+    assert (away > 0.0).all()
+    assert (away < 4.0 * plain["pnl_std_error"]).all()
+    assert (steered["pnl_std_error"] < plain["pnl_std_error"]).all()
+
+
 def test_a_simulated_study_answers_like_any_other(whole, tmp_path):
+    whole = alvh.Study({**whole.raw, "use_controls": False}, run=whole._run)
     summary = whole.summary()
     outcomes = whole.raw["outcomes"]
     pnl = outcomes["pnl"]

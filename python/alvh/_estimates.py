@@ -121,6 +121,9 @@ class Paths:
         quantiles and everything else at once. Deville and Särndal (1992), doi:10.1080/01621459.1992.10475217.
         """
         scale = np.sqrt((self._plain * controls**2).sum(axis=1))
+        if not scale.any():
+            # Paths of which none were followed, such as those with episodes.
+            return
         used = controls[scale > 0.0] / scale[scale > 0.0, None]
         mean = used @ self._plain
         centred = used - mean[:, None]

@@ -39,7 +39,7 @@ class HawkesFit:
     events : int
         Events that count.
     ks, ks_p_value : float
-        Kolmogorov-Smirnov distance of the residuals from the exponential of mean 1. The p-value is a little too large:
+        Kolmogorov-Smirnov distance of the residuals from the exponential of mean 1. The p-value is too large:
         the parameters were fitted to the same events.
     ljung_box, ljung_box_p_value : float
         Ljung-Box statistic of the residuals' probability transforms.

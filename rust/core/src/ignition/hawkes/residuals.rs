@@ -11,7 +11,7 @@ use crate::math::{exp, exp_m1};
 pub struct ResidualTest {
     /// Largest distance of their distribution from the exponential of mean 1 (Kolmogorov, Smirnov).
     pub ks: f64,
-    /// Its p-value; too large by a little, since the parameters were fitted to the same events.
+    /// Its p-value; too large, since the parameters were fitted to the same events.
     pub ks_p_value: f64,
     /// Ljung-Box statistic of their probability transforms.
     pub ljung_box: f64,

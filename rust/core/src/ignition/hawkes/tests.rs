@@ -78,6 +78,7 @@ fn derivatives_are_those_of_the_value() {
 fn the_labelled_flow_gives_its_parameters_back() {
     let seeds = 20;
     let mut squares = [0.0; 3];
+    let mut beyond = Vec::new();
     for seed in 1..=seeds {
         let times = labelled(seed, 2_000.0);
         let found = fitted(&times, 2_000.0);
@@ -86,12 +87,16 @@ fn the_labelled_flow_gives_its_parameters_back() {
         let pairs = [(p.baseline, TRUE.baseline), (p.branching, TRUE.branching), (p.decay, TRUE.decay)];
         for (i, (got, want)) in pairs.into_iter().enumerate() {
             let z = (got - want) / found.errors[i];
-            assert!(z.abs() < 3.5, "seed {seed}, {i}: {got} +- {}, expected {want}", found.errors[i]);
+            if z.abs() >= 3.0 {
+                beyond.push((seed, i, got, found.errors[i]));
+            }
             squares[i] += z * z;
         }
         assert!(found.test.ks_p_value > 1e-3 && found.test.ljung_box_p_value > 1e-4, "seed {seed}: {:?}", found.test);
         assert!(found.log_likelihood > found.poisson_log_likelihood + 100.0);
     }
+    // Of 60 standard normals two are beyond 3 with probability .012.
+    assert!(beyond.len() < 2, "{beyond:?}");
     // The errors have the right size: 20 squares of standard normals lie in (5.9, 45.3) with probability .998.
     for sum in squares {
         assert!((5.9..45.3).contains(&sum), "{squares:?}");
